@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0
+
+T ?=
+export KSRC PATCH V
+
+help:
+	@echo 'make run           build the kernel, boot it, and show a multipath disk that loses its paths'
+	@echo 'make test          everything that must pass; T=PATTERN: check, kunit, or tests by name'
+	@echo 'make shell         a shell in that guest; K=debug: on the debug kernel'
+	@echo 'make series        the patches to mail, in build/series'
+	@echo 'make check-series  build each patch by itself, with the option on, as a module and off'
+	@echo
+	@echo 'make tree          put the series, as it is here, in build/linux (every verb above does it)'
+	@echo 'make refresh       carry edits and commits made in build/linux back; PATCH=NNNN: into that patch'
+	@echo 'make build         build the lean kernel; K=debug: the debug kernel'
+	@echo 'make clean         remove what was built, not build/linux'
+	@echo
+	@echo 'KSRC=PATH  take this 6.12 tree or tarball as the base, KSRC=apt the one of Debian'
+	@echo 'V=1        show all that a build says'
+
+run: build
+	@dev/run
+
+test:
+	@dev/test $(if $(T),'$(T)')
+
+shell: build
+	@dev/guest shell --kernel $(K)
+
+series:
+	@dev/tree series
+
+check-series: tree
+	@dev/check commits
+
+tree:
+	@dev/tree apply
+
+refresh:
+	@dev/tree refresh
+
+K ?= lean
+build: tree
+	@dev/build $(K)
+
+clean:
+	rm -rf build/lean build/debug build/check build/commits build/kunit build/guest build/series* build/accel
+	@git -C build/linux worktree prune
+
+.PHONY: help run test shell series check-series tree refresh build clean

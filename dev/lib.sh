@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What the scripts of this folder share.  To be sourced.
+
+set -euo pipefail
+export LC_ALL=C
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$root/build
+src=$build/linux
+logs=$build/logs
+mkdir -p "$logs"
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# git in the kernel tree, with nobody's settings, so that the same input gives
+# the same output everywhere.
+kgit() {
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null \
+		git -C "$src" -c core.fsmonitor=false -c gc.auto=0 -c advice.detachedHead=false "$@"
+}
+
+# need PACKAGE...: install by apt those that are missing.
+need() {
+	local p missing=() sudo=()
+
+	for p; do
+		[[ $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) == installed ]] || missing+=("$p")
+	done
+	((${#missing[@]})) || return 0
+	((EUID == 0)) || sudo=(sudo)
+	say "installing ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	: >"$logs/apt.log"
+	for p in install update+install; do
+		{
+			[[ $p == install ]] || "${sudo[@]}" apt-get update -q || :
+			if "${sudo[@]}" apt-get install -qy --no-install-recommends "${missing[@]}"; then return; fi
+		} >>"$logs/apt.log" 2>&1
+	done
+	tail -n 5 "$logs/apt.log" >&2
+	die "apt could not install ${missing[*]} (all of it: $logs/apt.log)"
+}
+
+# A duration in seconds, for people.
+hms() {
+	if (($1 < 60)); then printf '%d s' "$1"; else printf '%d:%02d min' $(($1 / 60)) $(($1 % 60)); fi
+}
+
+# progress TEXT: one line that is rewritten on a terminal, and a line every
+# 15 s where there is none.  progress_end finishes it.
+progress_last=-15
+progress() {
+	if [[ -t 1 ]]; then
+		printf '\r\033[K%s' "$1"
+	elif ((SECONDS - progress_last >= 15)); then
+		progress_last=$SECONDS
+		printf '%s\n' "$1"
+	fi
+}
+progress_end() {
+	if [[ -t 1 ]]; then printf '\r\033[K'; fi
+	printf '%s\n' "$1"
+}
+
+# The lines of a log that tell why a step failed.
+why() {
+	local log=$1 pattern='error|warning:|undefined|No such|not found|cannot|fatal|FAILED|\*\*\*|Killed|No space'
+
+	if grep -qiE "$pattern" "$log"; then
+		grep -iE -A 3 "$pattern" "$log" | tail -n 20
+	else
+		tail -n 20 "$log"
+	fi
+}
+
+# step NAME WHAT COMMAND...: run a long command with its output in
+# logs/NAME.log, showing how far it is and for how long it has been running.
+# How far: the lines that match $step_unit, out of $step_total if that is not
+# 0.  With V=1 the output is shown instead.
+step_unit='^ +[A-Z]+ +' step_total=0 step_done=0
+step() {
+	local what=$2 log=$logs/$1.log start=$SECONDS pid n rc=0
+	shift 2
+
+	if [[ ${V:-0} == 1 ]]; then
+		say "$what"
+		"$@" 2>&1 | tee "$log"
+		return
+	fi
+	# A group of its own, to be able to end all of it.
+	setsid "$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	# shellcheck disable=SC2064
+	trap "kill -TERM -$pid 2>/dev/null || :; wait $pid; exit 130" INT TERM HUP
+	while kill -0 $pid 2>/dev/null; do
+		n=$(grep -cE "$step_unit" "$log" || :)
+		n=$((n + step_done))
+		if ((step_total)); then
+			((n <= step_total)) || step_total=$n
+			progress "$what: $n of about $step_total, $(hms $((SECONDS - start)))"
+		elif ((n)); then
+			progress "$what: $n, $(hms $((SECONDS - start)))"
+		else
+			progress "$what: $(hms $((SECONDS - start)))"
+		fi
+		sleep 0.2
+	done
+	wait $pid || rc=$?
+	trap - INT TERM HUP
+	step_done=0 step_total=0
+	if ((rc)); then
+		progress_end "$what: FAILED after $(hms $((SECONDS - start)))"
+		why "$log" >&2
+		printf 'The whole log is %s\n' "$log" >&2
+		return $rc
+	fi
+	# Not worth a line when there was nothing to do.
+	((SECONDS - start < 2)) || progress_end "$what: done in $(hms $((SECONDS - start)))"
+}
+
+# The variables of every make in the kernel tree.  Nothing in them depends on
+# when, where and by whom it is built, so that ccache finds what it has.
+kmake_vars=()
+use_ccache() {
+	export CCACHE_DIR=${CCACHE_DIR:-$build/ccache} CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+	export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' KBUILD_BUILD_USER=mpath KBUILD_BUILD_HOST=mpath
+	# shellcheck disable=SC2034
+	kmake_vars=(CC='ccache gcc' LOCALVERSION=)
+}
+
+# What kconfig fragments say, one line a symbol.  Of a symbol that more than
+# one names, the last word counts.
+wanted_config() {
+	cat "$@" | awk -F= '/^CONFIG_/ { v[$1] = $0 } END { for (s in v) print v[s] }' | sort
+}
+
+# The files of ours that the kernel compiles or reads, from the manifest.
+our_manifest() {
+	[[ ! -f $root/patches/files ]] || awk '!/^#/ { for (i = 2; i <= NF; i++) print $i }' "$root/patches/files" | sort
+}
