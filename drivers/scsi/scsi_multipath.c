@@ -1,0 +1,627 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SCSI multipath: which SCSI devices are one logical unit, and how each of
+ * them stands as a path to it.
+ *
+ * What has a usable identification in VPD page 0x83 and qualifies otherwise
+ * gets a struct scsi_mpath_device when it is scanned, and those with the same
+ * identification share a struct scsi_mpath_head. The upper level driver makes
+ * one disk of them with libmultipath; here is what that asks of a path.
+ */
+
+#include <linux/ctype.h>
+#include <linux/hashtable.h>
+#include <linux/idr.h>
+#include <linux/jhash.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <scsi/scsi_device.h>
+#include <scsi/scsi_host.h>
+#include <scsi/scsi_multipath.h>
+#include <scsi/scsi_proto.h>
+
+#include "scsi_priv.h"
+
+enum scsi_mpath_mode {
+	SCSI_MPATH_OFF,
+	SCSI_MPATH_ON,
+	SCSI_MPATH_ALWAYS,
+};
+
+static const char * const scsi_mpath_modes[] = {
+	[SCSI_MPATH_OFF]	= "off",
+	[SCSI_MPATH_ON]		= "on",
+	[SCSI_MPATH_ALWAYS]	= "always",
+};
+
+static int scsi_mpath_mode = SCSI_MPATH_OFF;
+static int scsi_mpath_default_iopolicy = MPATH_IOPOLICY_NUMA;
+
+/* Protects the table, the users of each head, and their registration. */
+static DEFINE_MUTEX(scsi_mpath_heads_lock);
+static DEFINE_HASHTABLE(scsi_mpath_heads, 10);
+static DEFINE_IDA(scsi_mpath_ida);
+
+static int scsi_mpath_mode_set(const char *val, const struct kernel_param *kp)
+{
+	int mode = sysfs_match_string(scsi_mpath_modes, val);
+
+	if (mode < 0) {
+		pr_err("scsi_mod.multipath takes off, on or always, not '%s'\n",
+		       val);
+		return mode;
+	}
+	scsi_mpath_mode = mode;
+	return 0;
+}
+
+static int scsi_mpath_mode_get(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%s\n", scsi_mpath_modes[scsi_mpath_mode]);
+}
+
+static const struct kernel_param_ops scsi_mpath_mode_ops = {
+	.set	= scsi_mpath_mode_set,
+	.get	= scsi_mpath_mode_get,
+};
+module_param_cb(multipath, &scsi_mpath_mode_ops, NULL, 0444);
+MODULE_PARM_DESC(multipath,
+		 "One disk for all paths to a LUN: off (default), on (of LUNs with ALUA), always");
+
+static int scsi_mpath_iopolicy_set(const char *val,
+				   const struct kernel_param *kp)
+{
+	int iopolicy = mpath_parse_iopolicy(val);
+
+	if (iopolicy < 0)
+		return iopolicy;
+	WRITE_ONCE(scsi_mpath_default_iopolicy, iopolicy);
+	return 0;
+}
+
+static int scsi_mpath_iopolicy_get(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%s\n",
+			  mpath_iopolicy_name(scsi_mpath_default_iopolicy));
+}
+
+static const struct kernel_param_ops scsi_mpath_iopolicy_ops = {
+	.set	= scsi_mpath_iopolicy_set,
+	.get	= scsi_mpath_iopolicy_get,
+};
+module_param_cb(multipath_iopolicy, &scsi_mpath_iopolicy_ops, NULL, 0644);
+MODULE_PARM_DESC(multipath_iopolicy,
+		 "How LUNs found from now on choose a path: numa (default), round-robin");
+
+/* ALUA states come from a device handler, which may be a module. */
+MODULE_SOFTDEP("post: scsi_dh_alua");
+
+/*
+ * The state of a path
+ */
+
+/* SPC-5, 5.18.2.4: target port asymmetric access states */
+static enum mpath_state scsi_mpath_alua_state(unsigned char access_state)
+{
+	switch (access_state & SCSI_ACCESS_STATE_MASK) {
+	case SCSI_ACCESS_STATE_OPTIMAL:
+		return MPATH_OPTIMIZED;
+	case SCSI_ACCESS_STATE_ACTIVE:
+	/* some blocks are optimized here, others elsewhere */
+	case SCSI_ACCESS_STATE_LBA:
+		return MPATH_NONOPTIMIZED;
+	case SCSI_ACCESS_STATE_STANDBY:
+		return MPATH_STANDBY;
+	case SCSI_ACCESS_STATE_TRANSITIONING:
+		return MPATH_TRANSITIONING;
+	case SCSI_ACCESS_STATE_OFFLINE:
+		return MPATH_OFFLINE;
+	case SCSI_ACCESS_STATE_UNAVAILABLE:
+	default:
+		return MPATH_UNAVAILABLE;
+	}
+}
+
+static enum mpath_state scsi_mpath_sdev_state(enum scsi_device_state state)
+{
+	switch (state) {
+	case SDEV_RUNNING:
+		return MPATH_OPTIMIZED;
+	case SDEV_CREATED:
+	case SDEV_CREATED_BLOCK:
+	case SDEV_BLOCK:
+	case SDEV_QUIESCE:
+		return MPATH_BLOCKED;
+	default:
+		return MPATH_OFFLINE;
+	}
+}
+
+/**
+ * scsi_mpath_path_state - mpath_head_ops.get_state of SCSI
+ * @path: the path
+ * @preferred: set to what the target says of its port group
+ *
+ * Context: any.
+ * Return: the state.
+ */
+enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
+				       bool *preferred)
+{
+	struct scsi_mpath_device *smdev = to_scsi_mpath_device(path);
+	struct scsi_device *sdev = smdev->sdev;
+	enum mpath_state state;
+	unsigned char access_state;
+
+	*preferred = false;
+	state = scsi_mpath_sdev_state(READ_ONCE(sdev->sdev_state));
+	if (state != MPATH_OPTIMIZED)
+		return state;
+
+	if (!scsi_device_tpgs(sdev) || !sdev->handler)
+		return MPATH_OPTIMIZED;
+	if (!READ_ONCE(smdev->state_known))
+		return MPATH_UNKNOWN;
+	access_state = READ_ONCE(sdev->access_state);
+	*preferred = access_state & SCSI_ACCESS_STATE_PREFERRED;
+	return scsi_mpath_alua_state(access_state);
+}
+EXPORT_SYMBOL_GPL(scsi_mpath_path_state);
+
+void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&smdev->lock, flags);
+	if (smdev->joined)
+		mpath_path_changed(&smdev->path);
+	spin_unlock_irqrestore(&smdev->lock, flags);
+}
+EXPORT_SYMBOL_GPL(__scsi_mpath_state_changed);
+
+void __scsi_mpath_alua_changed(struct scsi_mpath_device *smdev)
+{
+	WRITE_ONCE(smdev->state_known, true);
+	__scsi_mpath_state_changed(smdev);
+}
+EXPORT_SYMBOL_GPL(__scsi_mpath_alua_changed);
+
+/**
+ * scsi_mpath_join - make a scsi_device a path of a disk
+ * @smdev: the scsi_device's multipath part
+ * @mpath: the disk
+ *
+ * Context: process, may sleep.
+ * Return: what mpath_join() returns.
+ */
+int scsi_mpath_join(struct scsi_mpath_device *smdev, struct mpath_head *mpath)
+{
+	int ret = mpath_join(mpath, &smdev->path);
+
+	if (ret)
+		return ret;
+	spin_lock_irq(&smdev->lock);
+	smdev->joined = true;
+	spin_unlock_irq(&smdev->lock);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(scsi_mpath_join);
+
+/**
+ * scsi_mpath_leave - undo scsi_mpath_join()
+ * @smdev: the scsi_device's multipath part
+ *
+ * Context: process, may sleep for long, see mpath_leave().
+ */
+void scsi_mpath_leave(struct scsi_mpath_device *smdev)
+{
+	spin_lock_irq(&smdev->lock);
+	smdev->joined = false;
+	spin_unlock_irq(&smdev->lock);
+	mpath_leave(&smdev->path);
+}
+EXPORT_SYMBOL_GPL(scsi_mpath_leave);
+
+/*
+ * Heads
+ */
+
+static struct scsi_mpath_head *to_scsi_mpath_head(struct device *dev)
+{
+	return container_of(dev, struct scsi_mpath_head, dev);
+}
+
+static ssize_t vpd_id_show(struct device *dev, struct device_attribute *attr,
+			   char *buf)
+{
+	return sysfs_emit(buf, "%s\n", to_scsi_mpath_head(dev)->vpd_id);
+}
+static DEVICE_ATTR_RO(vpd_id);
+
+static ssize_t wwid_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "%s\n", to_scsi_mpath_head(dev)->vpd_id);
+}
+static DEVICE_ATTR_RO(wwid);
+
+static ssize_t vendor_show(struct device *dev, struct device_attribute *attr,
+			   char *buf)
+{
+	return sysfs_emit(buf, "%.8s\n", to_scsi_mpath_head(dev)->vendor);
+}
+static DEVICE_ATTR_RO(vendor);
+
+static ssize_t model_show(struct device *dev, struct device_attribute *attr,
+			  char *buf)
+{
+	return sysfs_emit(buf, "%.16s\n", to_scsi_mpath_head(dev)->model);
+}
+static DEVICE_ATTR_RO(model);
+
+static ssize_t rev_show(struct device *dev, struct device_attribute *attr,
+			char *buf)
+{
+	return sysfs_emit(buf, "%.4s\n", to_scsi_mpath_head(dev)->rev);
+}
+static DEVICE_ATTR_RO(rev);
+
+static ssize_t iopolicy_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	struct scsi_mpath_head *head = to_scsi_mpath_head(dev);
+
+	return sysfs_emit(buf, "%s\n",
+			  mpath_iopolicy_name(READ_ONCE(head->iopolicy)));
+}
+
+static ssize_t iopolicy_store(struct device *dev, struct device_attribute *attr,
+			      const char *buf, size_t count)
+{
+	struct scsi_mpath_head *head = to_scsi_mpath_head(dev);
+	int iopolicy = mpath_parse_iopolicy(buf);
+
+	if (iopolicy < 0)
+		return iopolicy;
+
+	mutex_lock(&head->lock);
+	WRITE_ONCE(head->iopolicy, iopolicy);
+	if (head->mpath)
+		mpath_set_iopolicy(head->mpath, iopolicy);
+	mutex_unlock(&head->lock);
+	return count;
+}
+static DEVICE_ATTR_RW(iopolicy);
+
+static struct attribute *scsi_mpath_head_attrs[] = {
+	&dev_attr_vpd_id.attr,
+	&dev_attr_wwid.attr,
+	&dev_attr_vendor.attr,
+	&dev_attr_model.attr,
+	&dev_attr_rev.attr,
+	&dev_attr_iopolicy.attr,
+	NULL
+};
+
+static const struct attribute_group scsi_mpath_head_attr_group = {
+	.attrs	= scsi_mpath_head_attrs,
+};
+
+static struct attribute *scsi_mpath_head_links[] = {
+	NULL
+};
+
+static const struct attribute_group scsi_mpath_head_link_group = {
+	.name	= "multipath",
+	.attrs	= scsi_mpath_head_links,
+};
+
+static const struct attribute_group *scsi_mpath_head_groups[] = {
+	&scsi_mpath_head_attr_group,
+	&scsi_mpath_head_link_group,
+	NULL
+};
+
+/* The one place that frees a head, whatever has been made of it. */
+static void scsi_mpath_head_release(struct device *dev)
+{
+	struct scsi_mpath_head *head = to_scsi_mpath_head(dev);
+
+	if (head->instance >= 0)
+		ida_free(&scsi_mpath_ida, head->instance);
+	mutex_destroy(&head->lock);
+	kfree(head);
+}
+
+static struct class scsi_mpath_class = {
+	.name		= "scsi_mpath_device",
+	.dev_groups	= scsi_mpath_head_groups,
+	.dev_release	= scsi_mpath_head_release,
+};
+
+static u32 scsi_mpath_hash(const char *vpd_id)
+{
+	return jhash(vpd_id, strlen(vpd_id), 0);
+}
+
+static struct scsi_mpath_head *scsi_mpath_find_head(const char *vpd_id)
+{
+	struct scsi_mpath_head *head;
+
+	lockdep_assert_held(&scsi_mpath_heads_lock);
+
+	hash_for_each_possible(scsi_mpath_heads, head, node,
+			       scsi_mpath_hash(vpd_id))
+		if (!strcmp(head->vpd_id, vpd_id))
+			return head;
+	return NULL;
+}
+
+static struct scsi_mpath_head *scsi_mpath_new_head(struct scsi_device *sdev,
+						   const char *vpd_id)
+{
+	struct scsi_mpath_head *head;
+	int ret;
+
+	lockdep_assert_held(&scsi_mpath_heads_lock);
+
+	head = kzalloc(sizeof(*head), GFP_KERNEL);
+	if (!head)
+		return ERR_PTR(-ENOMEM);
+
+	mutex_init(&head->lock);
+	head->iopolicy = READ_ONCE(scsi_mpath_default_iopolicy);
+	strscpy(head->vpd_id, vpd_id);
+	memcpy(head->vendor, sdev->vendor, sizeof(head->vendor));
+	memcpy(head->model, sdev->model, sizeof(head->model));
+	memcpy(head->rev, sdev->rev, sizeof(head->rev));
+	head->dev.class = &scsi_mpath_class;
+	head->instance = ida_alloc(&scsi_mpath_ida, GFP_KERNEL);
+	device_initialize(&head->dev);
+
+	ret = head->instance;
+	if (ret < 0)
+		goto put_dev;
+	ret = dev_set_name(&head->dev, "scsi_mpath_device%d", head->instance);
+	if (ret)
+		goto put_dev;
+	ret = device_add(&head->dev);
+	if (ret)
+		goto put_dev;
+
+	hash_add(scsi_mpath_heads, &head->node, scsi_mpath_hash(vpd_id));
+	return head;
+
+put_dev:
+	put_device(&head->dev);
+	return ERR_PTR(ret);
+}
+
+/* Find or make the head and become its user. */
+static struct scsi_mpath_head *scsi_mpath_use_head(struct scsi_device *sdev,
+						   const char *vpd_id)
+{
+	struct scsi_mpath_head *head;
+
+	mutex_lock(&scsi_mpath_heads_lock);
+	head = scsi_mpath_find_head(vpd_id);
+	if (!head)
+		head = scsi_mpath_new_head(sdev, vpd_id);
+	if (!IS_ERR(head))
+		head->users++;
+	mutex_unlock(&scsi_mpath_heads_lock);
+	return head;
+}
+
+/**
+ * scsi_mpath_get_head - become one more user of a head
+ * @head: a head that has users
+ *
+ * Context: process, may sleep.
+ */
+void scsi_mpath_get_head(struct scsi_mpath_head *head)
+{
+	mutex_lock(&scsi_mpath_heads_lock);
+	head->users++;
+	mutex_unlock(&scsi_mpath_heads_lock);
+}
+EXPORT_SYMBOL_GPL(scsi_mpath_get_head);
+
+/**
+ * scsi_mpath_put_head - stop being a user of a head
+ * @head: the head
+ *
+ * The last user takes the head out of the table and of sysfs. Those that hold a
+ * reference to its device keep the memory.
+ *
+ * Context: process, may sleep.
+ */
+void scsi_mpath_put_head(struct scsi_mpath_head *head)
+{
+	bool last;
+
+	mutex_lock(&scsi_mpath_heads_lock);
+	last = !--head->users;
+	if (last) {
+		hash_del(&head->node);
+		device_del(&head->dev);
+	}
+	mutex_unlock(&scsi_mpath_heads_lock);
+
+	if (last)
+		put_device(&head->dev);
+}
+EXPORT_SYMBOL_GPL(scsi_mpath_put_head);
+
+/*
+ * Devices
+ */
+
+/*
+ * Get the identification of a device's logical unit. One that does not fit is
+ * refused rather than cut, as two logical units may differ in what is cut off.
+ * The buffer therefore takes all that scsi_vpd_lun_id() can make of one
+ * designator, with each byte escaped.
+ */
+static int scsi_mpath_read_id(struct scsi_device *sdev, char *vpd_id)
+{
+	const size_t max_len = sizeof("t10.") + 4 * U8_MAX;
+	char *buf;
+	int ret;
+
+	buf = kzalloc(max_len, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	ret = scsi_vpd_lun_id(sdev, buf, max_len);
+	if (ret >= 0)
+		ret = strscpy(vpd_id, buf, SCSI_MPATH_ID_LEN);
+	if (!ret)
+		ret = -ENXIO;
+	kfree(buf);
+	return ret;
+}
+
+/* Return why a device cannot be a path, or NULL if it can. */
+static const char *scsi_mpath_unfit(struct scsi_device *sdev, char *vpd_id)
+{
+	int ret;
+
+	if (sdev->type != TYPE_DISK)
+		return "not a disk";
+	if (sdev->inq_periph_qual != SCSI_INQ_PQ_CON)
+		return "no logical unit connected";
+	if (sdev->removable)
+		return "removable medium";
+	if (scsi_mpath_mode == SCSI_MPATH_ON && !scsi_device_tpgs(sdev))
+		return "no ALUA";
+
+	ret = scsi_mpath_read_id(sdev, vpd_id);
+	if (ret == -E2BIG)
+		return "its id in VPD page 0x83 is too long";
+	if (ret == -ENOMEM)
+		return "out of memory";
+	if (ret < 0)
+		return "no id in VPD page 0x83";
+	return NULL;
+}
+
+/**
+ * scsi_mpath_attach - make a new scsi_device a path, if it can be one
+ * @sdev: a scsi_device with INQUIRY data and VPD pages, not yet added
+ *
+ * Whatever goes wrong, the device goes on without multipath.
+ *
+ * Context: process, may sleep.
+ */
+void scsi_mpath_attach(struct scsi_device *sdev)
+{
+	char vpd_id[SCSI_MPATH_ID_LEN];
+	struct scsi_mpath_device *smdev;
+	struct scsi_mpath_head *head;
+	const char *why;
+
+	if (scsi_mpath_mode == SCSI_MPATH_OFF)
+		return;
+
+	why = scsi_mpath_unfit(sdev, vpd_id);
+	if (why) {
+		sdev_dbg(sdev, "multipath: not used, %s\n", why);
+		return;
+	}
+
+	head = ERR_PTR(-ENOMEM);
+	smdev = kzalloc(sizeof(*smdev), GFP_KERNEL);
+	if (smdev)
+		head = scsi_mpath_use_head(sdev, vpd_id);
+	if (IS_ERR(head)) {
+		sdev_printk(KERN_WARNING, sdev,
+			    "multipath: not used, error %ld\n", PTR_ERR(head));
+		kfree(smdev);
+		return;
+	}
+
+	get_device(&head->dev);
+	smdev->head = head;
+	smdev->sdev = sdev;
+	smdev->attached = true;
+	spin_lock_init(&smdev->lock);
+	sdev->scsi_mpath_dev = smdev;
+	sdev_printk(KERN_INFO, sdev, "multipath: path to %s, %s\n",
+		    dev_name(&head->dev), head->vpd_id);
+}
+
+/**
+ * scsi_mpath_add_links - link a path from its head
+ * @sdev: a scsi_device that has been added
+ *
+ * Context: process, may sleep.
+ */
+void scsi_mpath_add_links(struct scsi_device *sdev)
+{
+	struct scsi_mpath_device *smdev = sdev->scsi_mpath_dev;
+
+	if (!smdev)
+		return;
+	smdev->linked = !sysfs_add_link_to_group(&smdev->head->dev.kobj,
+						 scsi_mpath_head_link_group.name,
+						 &sdev->sdev_gendev.kobj,
+						 dev_name(&sdev->sdev_gendev));
+	if (!smdev->linked)
+		sdev_printk(KERN_WARNING, sdev, "multipath: no link from %s\n",
+			    dev_name(&smdev->head->dev));
+}
+
+/**
+ * scsi_mpath_detach - stop being a path
+ * @sdev: a scsi_device that is being removed, with no driver bound any more
+ *
+ * Context: process, may sleep.
+ */
+void scsi_mpath_detach(struct scsi_device *sdev)
+{
+	struct scsi_mpath_device *smdev = sdev->scsi_mpath_dev;
+
+	if (!smdev || !smdev->attached)
+		return;
+	if (smdev->linked)
+		sysfs_remove_link_from_group(&smdev->head->dev.kobj,
+					     scsi_mpath_head_link_group.name,
+					     dev_name(&sdev->sdev_gendev));
+	smdev->linked = false;
+	smdev->attached = false;
+	scsi_mpath_put_head(smdev->head);
+}
+
+/**
+ * scsi_mpath_free - free the multipath part of a scsi_device
+ * @sdev: a scsi_device that is being released
+ *
+ * Context: process, may sleep.
+ */
+void scsi_mpath_free(struct scsi_device *sdev)
+{
+	struct scsi_mpath_device *smdev = sdev->scsi_mpath_dev;
+
+	if (!smdev)
+		return;
+	/* A device that has never been added has not been removed either. */
+	scsi_mpath_detach(sdev);
+	put_device(&smdev->head->dev);
+	kfree(smdev);
+}
+
+int __init scsi_mpath_init(void)
+{
+	return class_register(&scsi_mpath_class);
+}
+
+void scsi_mpath_exit(void)
+{
+	class_unregister(&scsi_mpath_class);
+	ida_destroy(&scsi_mpath_ida);
+}
+
+#ifdef CONFIG_SCSI_MULTIPATH_KUNIT_TEST
+#include "scsi_multipath_test.c"
+#endif

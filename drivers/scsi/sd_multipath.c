@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sd over several paths: one ordinary disk, sdX, whose bios go to the hidden
+ * disks of its paths, sdX:Y. Each of those is a complete scsi_disk; what is
+ * here gives the disk over them its name and what users ask of an sd disk, and
+ * libmultipath does the rest.
+ */
+
+#include <linux/blkdev.h>
+#include <linux/hdreg.h>
+#include <linux/slab.h>
+#include <scsi/scsi_cmnd.h>
+#include <scsi/scsi_device.h>
+#include <scsi/scsi_host.h>
+#include <scsi/scsi_multipath.h>
+#include <scsi/scsicam.h>
+
+#include "sd.h"
+
+/**
+ * struct sd_mpath_disk - a disk over the paths to one logical unit
+ *
+ * Made when the first path joins, freed in sd_mpath_release(). A logical unit
+ * that gets a path again after its disk has died gets a new one of these.
+ *
+ * @mpath: the library's part, which has the gendisk and the references
+ * @scsi_head: the logical unit; its device is kept until this is freed, and it
+ *	is used until the disk is dead
+ * @index: of the disk's name and minors
+ * @name: name of the disk
+ */
+struct sd_mpath_disk {
+	struct mpath_head	mpath;
+	struct scsi_mpath_head	*scsi_head;
+	int			index;
+	char			name[DISK_NAME_LEN];
+};
+
+static struct sd_mpath_disk *to_sd_mpath_disk(struct mpath_head *mpath)
+{
+	return container_of(mpath, struct sd_mpath_disk, mpath);
+}
+
+/*
+ * What users ask of the disk and a path answers. The path's disk is pinned for
+ * that, not the path: a passthrough command may take hours, and the path must
+ * be able to leave meanwhile.
+ */
+static struct gendisk *sd_mpath_get_path_disk(struct gendisk *head_disk)
+{
+	struct mpath_device *path = mpath_get_path(head_disk->private_data);
+	struct gendisk *disk = NULL;
+
+	if (!path)
+		return NULL;
+	if (!scsi_device_get(to_scsi_mpath_device(path)->sdev)) {
+		disk = path->disk;
+		get_device(disk_to_dev(disk));
+	}
+	mpath_put_path(path);
+	return disk;
+}
+
+static void sd_mpath_put_path_disk(struct gendisk *disk)
+{
+	struct scsi_device *sdev = scsi_disk(disk)->device;
+
+	put_disk(disk);
+	scsi_device_put(sdev);
+}
+
+static int sd_mpath_ioctl(struct block_device *bdev, blk_mode_t mode,
+			  unsigned int cmd, unsigned long arg)
+{
+	struct gendisk *disk;
+	int ret;
+
+	/* sd checks this as well, but of the path's disk, never a partition. */
+	if (bdev_is_partition(bdev) && !capable(CAP_SYS_RAWIO))
+		return -ENOIOCTLCMD;
+
+	disk = sd_mpath_get_path_disk(bdev->bd_disk);
+	if (!disk)
+		return -EIO;
+	ret = disk->fops->ioctl(disk->part0, mode, cmd, arg);
+	sd_mpath_put_path_disk(disk);
+	return ret;
+}
+
+static int sd_mpath_getgeo(struct block_device *bdev, struct hd_geometry *geo)
+{
+	sector_t capacity = get_capacity(bdev->bd_disk);
+	int info[3] = { 64, 32, capacity >> 11 };
+	struct scsi_device *sdev;
+	struct gendisk *disk;
+
+	disk = sd_mpath_get_path_disk(bdev->bd_disk);
+	if (!disk)
+		return -EIO;
+	/* The partition table is read through the head's disk. */
+	sdev = scsi_disk(disk)->device;
+	if (sdev->host->hostt->bios_param)
+		sdev->host->hostt->bios_param(sdev, bdev, capacity, info);
+	else
+		scsicam_bios_param(bdev, capacity, info);
+	sd_mpath_put_path_disk(disk);
+
+	geo->heads = info[0];
+	geo->sectors = info[1];
+	geo->cylinders = info[2];
+	return 0;
+}
+
+static int sd_mpath_get_unique_id(struct gendisk *head_disk, u8 id[16],
+				  enum blk_unique_id type)
+{
+	struct gendisk *disk = sd_mpath_get_path_disk(head_disk);
+	int ret;
+
+	if (!disk)
+		return -EIO;
+	ret = disk->fops->get_unique_id(disk, id, type);
+	sd_mpath_put_path_disk(disk);
+	return ret;
+}
+
+static const struct block_device_operations sd_mpath_fops = {
+	.owner		= THIS_MODULE,
+	.submit_bio	= mpath_submit_bio,
+	.free_disk	= mpath_free_disk,
+	.ioctl		= sd_mpath_ioctl,
+	.compat_ioctl	= blkdev_compat_ptr_ioctl,
+	.getgeo		= sd_mpath_getgeo,
+	.get_unique_id	= sd_mpath_get_unique_id,
+};
+
+static const struct attribute_group *sd_mpath_disk_groups[] = {
+	&mpath_disk_attr_group,
+	&mpath_disk_link_group,
+	NULL
+};
+
+static void sd_mpath_init_disk(struct mpath_head *mpath, struct gendisk *disk)
+{
+	struct sd_mpath_disk *smdisk = to_sd_mpath_disk(mpath);
+
+	strscpy(disk->disk_name, smdisk->name);
+	sd_set_disk_numbers(disk, smdisk->index);
+	disk->fops = &sd_mpath_fops;
+}
+
+static void sd_mpath_dead(struct mpath_head *mpath)
+{
+	scsi_mpath_put_head(to_sd_mpath_disk(mpath)->scsi_head);
+}
+
+static void sd_mpath_free(struct sd_mpath_disk *smdisk)
+{
+	mpath_head_exit(&smdisk->mpath);
+	sd_free_index(smdisk->index);
+	put_device(&smdisk->scsi_head->dev);
+	kfree(smdisk);
+}
+
+static void sd_mpath_release(struct mpath_head *mpath)
+{
+	struct sd_mpath_disk *smdisk = to_sd_mpath_disk(mpath);
+	struct scsi_mpath_head *scsi_head = smdisk->scsi_head;
+
+	/* Whoever found it there before has seen that it is dead. */
+	mutex_lock(&scsi_head->lock);
+	if (scsi_head->mpath == mpath)
+		scsi_head->mpath = NULL;
+	mutex_unlock(&scsi_head->lock);
+	sd_mpath_free(smdisk);
+}
+
+static const struct mpath_head_ops sd_mpath_ops = {
+	.get_state	= scsi_mpath_path_state,
+	.init_disk	= sd_mpath_init_disk,
+	.dead		= sd_mpath_dead,
+	.release	= sd_mpath_release,
+};
+
+static struct sd_mpath_disk *sd_mpath_alloc(struct scsi_mpath_head *scsi_head)
+{
+	struct sd_mpath_disk *smdisk;
+	int ret;
+
+	smdisk = kzalloc(sizeof(*smdisk), GFP_KERNEL);
+	if (!smdisk)
+		return ERR_PTR(-ENOMEM);
+	smdisk->index = sd_alloc_index(smdisk->name);
+	if (smdisk->index < 0) {
+		ret = smdisk->index;
+		goto free;
+	}
+	ret = mpath_head_init(&smdisk->mpath, &sd_mpath_ops, THIS_MODULE);
+	if (ret)
+		goto free_index;
+
+	get_device(&scsi_head->dev);
+	smdisk->scsi_head = scsi_head;
+	smdisk->mpath.parent = &scsi_head->dev;
+	smdisk->mpath.groups = sd_mpath_disk_groups;
+	mpath_set_iopolicy(&smdisk->mpath, scsi_head->iopolicy);
+	return smdisk;
+
+free_index:
+	sd_free_index(smdisk->index);
+free:
+	kfree(smdisk);
+	return ERR_PTR(ret);
+}
+
+static int sd_mpath_join_new(struct scsi_mpath_device *smdev)
+{
+	struct scsi_mpath_head *scsi_head = smdev->head;
+	struct sd_mpath_disk *smdisk;
+	int ret;
+
+	smdisk = sd_mpath_alloc(scsi_head);
+	if (IS_ERR(smdisk))
+		return PTR_ERR(smdisk);
+	ret = scsi_mpath_join(smdev, &smdisk->mpath);
+	if (ret) {
+		sd_mpath_free(smdisk);
+		return ret;
+	}
+	scsi_mpath_get_head(scsi_head);
+	scsi_head->mpath = &smdisk->mpath;
+	return 0;
+}
+
+/* Join the logical unit's disk, or a new one if there is none or it has died. */
+static int sd_mpath_join_any(struct scsi_mpath_device *smdev)
+{
+	struct scsi_mpath_head *scsi_head = smdev->head;
+	int ret = -ENODEV;
+
+	mutex_lock(&scsi_head->lock);
+	if (scsi_head->mpath)
+		ret = scsi_mpath_join(smdev, scsi_head->mpath);
+	if (ret == -ENODEV)
+		ret = sd_mpath_join_new(smdev);
+	mutex_unlock(&scsi_head->lock);
+	return ret;
+}
+
+/**
+ * sd_mpath_join - make a new disk a path, if its device is one
+ * @sdkp: the disk, without a name yet
+ *
+ * On success the disk has its name and is hidden, and sd_mpath_leave() has to
+ * be called in the end.
+ *
+ * Context: process, may sleep.
+ * Return: false if the disk is to be one of its own.
+ */
+bool sd_mpath_join(struct scsi_disk *sdkp)
+{
+	struct scsi_mpath_device *smdev = sdkp->device->scsi_mpath_dev;
+	struct gendisk *disk = sdkp->disk;
+	int ret;
+
+	if (!smdev || smdev->plain)
+		return false;
+
+	ret = sd_mpath_join_any(smdev);
+	if (ret) {
+		sdev_printk(KERN_WARNING, sdkp->device,
+			    "multipath: error %d, gets a disk of its own\n",
+			    ret);
+		return false;
+	}
+	snprintf(disk->disk_name, DISK_NAME_LEN, "%.16s:%u",
+		 to_sd_mpath_disk(smdev->path.head)->name, smdev->path.index);
+	disk->flags |= GENHD_FL_HIDDEN | GENHD_FL_NO_PART;
+	sdkp->mpath = true;
+	return true;
+}
+
+/**
+ * sd_mpath_add - let a path carry I/O
+ * @sdkp: a disk that has been added, a path or not
+ *
+ * Context: process, may sleep.
+ * Return: 0, or an errno. After an error, probing the device once more makes
+ * it a disk of its own.
+ */
+int sd_mpath_add(struct scsi_disk *sdkp)
+{
+	struct scsi_mpath_device *smdev = sdkp->device->scsi_mpath_dev;
+	int ret;
+
+	if (!sdkp->mpath)
+		return 0;
+
+	ret = mpath_add_path(&smdev->path, sdkp->disk,
+			     dev_to_node(sdkp->device->host->dma_dev));
+	if (ret) {
+		sdev_printk(KERN_WARNING, sdkp->device,
+			    "multipath: error %d, gets a disk of its own\n",
+			    ret);
+		smdev->plain = true;
+	}
+	return ret;
+}
+
+/**
+ * sd_mpath_leave - stop being a path
+ * @sdkp: a disk that is about to be removed, a path or not
+ *
+ * When this returns no bio is on the path, and none will come.
+ *
+ * Context: process, may sleep as long as the path's commands take.
+ */
+void sd_mpath_leave(struct scsi_disk *sdkp)
+{
+	if (sdkp->mpath)
+		scsi_mpath_leave(sdkp->device->scsi_mpath_dev);
+	sdkp->mpath = false;
+}
+
+/**
+ * sd_mpath_revalidate - a disk may have a new size or new limits
+ * @sdkp: the disk, a path or not
+ *
+ * Context: process, may sleep.
+ */
+void sd_mpath_revalidate(struct scsi_disk *sdkp)
+{
+	if (sdkp->mpath)
+		mpath_revalidate(sdkp->device->scsi_mpath_dev->path.head);
+}
+
+/*
+ * Attributes of a path's disk. They outlive the membership by a little, so they
+ * look at it under the lock that ends it.
+ */
+
+static struct scsi_mpath_device *sd_mpath_dev_to_smdev(struct device *dev)
+{
+	return scsi_disk(dev_to_disk(dev))->device->scsi_mpath_dev;
+}
+
+static ssize_t mpath_dev_show(struct device *dev, struct device_attribute *attr,
+			      char *buf)
+{
+	struct scsi_mpath_device *smdev = sd_mpath_dev_to_smdev(dev);
+	ssize_t ret = -ENODEV;
+
+	spin_lock_irq(&smdev->lock);
+	if (smdev->joined && smdev->path.head->disk) {
+		dev_t devt = disk_devt(smdev->path.head->disk);
+
+		ret = sysfs_emit(buf, "%u:%u\n", MAJOR(devt), MINOR(devt));
+	}
+	spin_unlock_irq(&smdev->lock);
+	return ret;
+}
+static DEVICE_ATTR_RO(mpath_dev);
+
+static ssize_t mpath_state_show(struct device *dev,
+				struct device_attribute *attr, char *buf)
+{
+	struct scsi_mpath_device *smdev = sd_mpath_dev_to_smdev(dev);
+	enum mpath_state state = MPATH_REMOVED;
+
+	spin_lock_irq(&smdev->lock);
+	if (smdev->joined)
+		state = READ_ONCE(smdev->path.state);
+	spin_unlock_irq(&smdev->lock);
+	return sysfs_emit(buf, "%s\n", mpath_state_name(state));
+}
+static DEVICE_ATTR_RO(mpath_state);
+
+static struct attribute *sd_mpath_path_attrs[] = {
+	&dev_attr_mpath_dev.attr,
+	&dev_attr_mpath_state.attr,
+	NULL
+};
+
+static const struct attribute_group sd_mpath_path_group = {
+	.attrs	= sd_mpath_path_attrs,
+};
+
+static const struct attribute_group *sd_mpath_path_attr_groups[] = {
+	&sd_mpath_path_group,
+	NULL
+};
+
+/**
+ * sd_mpath_path_groups - the attribute groups that a disk gets as a path
+ * @sdkp: the disk, a path or not
+ *
+ * Return: the groups, or NULL.
+ */
+const struct attribute_group **sd_mpath_path_groups(struct scsi_disk *sdkp)
+{
+	return sdkp->mpath ? sd_mpath_path_attr_groups : NULL;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * libmultipath: one disk over several paths.
+ *
+ * A driver whose devices are paths to the same storage embeds a struct
+ * mpath_head for the storage and a struct mpath_device for each path. The
+ * library owns the disk that users see, chooses a path for every bio, and
+ * decides what happens when a path fails or none is left. It knows no
+ * transport: what a path's state is, it asks the driver.
+ */
+#ifndef _LINUX_MULTIPATH_H
+#define _LINUX_MULTIPATH_H
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/completion.h>
+#include <linux/idr.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/percpu-refcount.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+struct mpath_device;
+struct mpath_head;
+
+/**
+ * enum mpath_iopolicy - how a head chooses among equally good paths
+ * @MPATH_IOPOLICY_NUMA: the path nearest to the submitting CPU's node
+ * @MPATH_IOPOLICY_RR: each path in turn, for every CPU on its own
+ * @MPATH_NR_IOPOLICIES: number of policies
+ */
+enum mpath_iopolicy {
+	MPATH_IOPOLICY_NUMA,
+	MPATH_IOPOLICY_RR,
+	MPATH_NR_IOPOLICIES,
+};
+
+/**
+ * enum mpath_state - whether a path takes I/O, and if not, why
+ *
+ * The order matters. The first two states take I/O, the better one first. The
+ * next group does not, but something is under way that may bring the path
+ * back, so that I/O waits for it. From the rest a path comes back only when
+ * somebody does something about it.
+ *
+ * @MPATH_OPTIMIZED: takes I/O at full speed
+ * @MPATH_NONOPTIMIZED: takes I/O, at a price
+ * @MPATH_UNKNOWN: the access state has not been learnt yet
+ * @MPATH_BLOCKED: the transport holds commands back for a while
+ * @MPATH_TRANSITIONING: between two access states
+ * @MPATH_FAILED: I/O failed; held down until a test read succeeds
+ * @MPATH_DEGRADED: I/O failed and so do the tests, for long; still tested
+ * @MPATH_STANDBY: the target takes no I/O on this path
+ * @MPATH_UNAVAILABLE: the target takes next to no command on this path
+ * @MPATH_OFFLINE: the device or its transport is offline
+ * @MPATH_MISMATCH: the device differs from the disk, see mpath_revalidate()
+ * @MPATH_REMOVED: not a path of any head, or on its way out
+ * @MPATH_NR_STATES: number of states
+ */
+enum mpath_state {
+	MPATH_OPTIMIZED,
+	MPATH_NONOPTIMIZED,
+
+	MPATH_UNKNOWN,
+	MPATH_BLOCKED,
+	MPATH_TRANSITIONING,
+	MPATH_FAILED,
+
+	MPATH_DEGRADED,
+	MPATH_STANDBY,
+	MPATH_UNAVAILABLE,
+	MPATH_OFFLINE,
+	MPATH_MISMATCH,
+	MPATH_REMOVED,
+
+	MPATH_NR_STATES,
+};
+
+static inline bool mpath_state_is_usable(enum mpath_state state)
+{
+	return state <= MPATH_NONOPTIMIZED;
+}
+
+static inline bool mpath_state_is_returning(enum mpath_state state)
+{
+	return state > MPATH_NONOPTIMIZED && state <= MPATH_FAILED;
+}
+
+/**
+ * enum mpath_outlook - what a head can do with a bio now
+ * @MPATH_SERVING: a path is usable
+ * @MPATH_WAITING: no path is usable, one may come back by itself
+ * @MPATH_LOST: no path is usable, and none is known to come back
+ */
+enum mpath_outlook {
+	MPATH_SERVING,
+	MPATH_WAITING,
+	MPATH_LOST,
+};
+
+/**
+ * enum mpath_life - the life of a head's disk
+ * @MPATH_NEW: no disk yet; becomes LIVE with the first path, or DEAD without
+ * @MPATH_LIVE: users have the disk
+ * @MPATH_PENDING: users have the disk, its last path is gone; becomes LIVE
+ *	with a new path, or DEAD when the delay is over
+ * @MPATH_DEAD: the disk is being deleted or is; nothing leads back from here
+ * @MPATH_NR_LIVES: number of states
+ */
+enum mpath_life {
+	MPATH_NEW,
+	MPATH_LIVE,
+	MPATH_PENDING,
+	MPATH_DEAD,
+	MPATH_NR_LIVES,
+};
+
+/**
+ * struct mpath_head_ops - what the library needs of its driver
+ * @get_state: Tell a path's state as the transport sees it, one of OPTIMIZED,
+ *	NONOPTIMIZED, UNKNOWN, BLOCKED, TRANSITIONING, STANDBY, UNAVAILABLE and
+ *	OFFLINE, and whether the target prefers this path among its equals.
+ *	Called in any context with a spinlock held; must not sleep.
+ * @init_disk: Give the disk its name, numbers and fops. The latter must have
+ *	mpath_submit_bio() and mpath_free_disk(); ->private_data is the head.
+ *	May sleep.
+ * @dead: The disk has been deleted, no path will join any more. May sleep.
+ * @release: The last reference is gone: call mpath_head_exit() and free the
+ *	head. May sleep.
+ */
+struct mpath_head_ops {
+	enum mpath_state (*get_state)(struct mpath_device *path,
+				      bool *preferred);
+	void (*init_disk)(struct mpath_head *head, struct gendisk *disk);
+	void (*dead)(struct mpath_head *head);
+	void (*release)(struct mpath_head *head);
+};
+
+/**
+ * struct mpath_device - one path
+ *
+ * Embedded in the driver's structure. The driver brings it in with
+ * mpath_join(), makes it take I/O with mpath_add_path() and takes it out with
+ * mpath_leave(); when that returns, no bio of the head is on the path or can
+ * come to it, nothing in the library points to it, and it may be freed or
+ * join again. Each bio in flight holds @ref from before it is sent until it
+ * has ended. That reference, not a read-side critical section, is what keeps
+ * the path: a bio that is submitted from within submit_bio() only goes to the
+ * caller's list and is sent after the head's own submission has returned.
+ *
+ * @head: the head that the path has joined
+ * @disk: the path's own gendisk, hidden from users
+ * @entry: in the head's list, RCU protected
+ * @ref: a reference for each bio on the path
+ * @drained: @ref is down to zero
+ * @index: number of the path within its head, stable while it is a member
+ * @numa_node: node that the path is attached to
+ * @state: what selection goes by; changed under the head's lock only
+ * @preferred: the target prefers this path among its equals
+ * @listed: the path is in the head's list; under the head's mutex
+ * @failed: I/O failed, no test has succeeded since
+ * @degraded: the tests have failed for long
+ * @mismatch: the path cannot stand for the disk
+ * @failed_at: when @failed was set (jiffies)
+ * @recovered_at: when @failed was last cleared (jiffies)
+ * @backoff: time until the next test (jiffies)
+ * @probe_work: tests a failed path
+ */
+struct mpath_device {
+	struct mpath_head	*head;
+	struct gendisk		*disk;
+	struct list_head	entry;
+	struct percpu_ref	ref;
+	struct completion	drained;
+	unsigned int		index;
+	int			numa_node;
+	enum mpath_state	state;
+	bool			preferred;
+	bool			listed;
+
+	/* protected by the head's lock */
+	bool			failed;
+	bool			degraded;
+	bool			mismatch;
+	unsigned long		failed_at;
+	unsigned long		recovered_at;
+	unsigned long		backoff;
+	struct delayed_work	probe_work;
+};
+
+/**
+ * struct mpath_head - several paths and the disk over them
+ *
+ * Embedded in the driver's structure, which lives until ->release(). There is
+ * a reference for each path that has joined, one for the disk until its last
+ * user has closed it, and one for not being DEAD. @life only changes under
+ * @mutex and only in mpath_set_life(); whoever makes it DEAD deletes the disk.
+ *
+ * The hot path takes neither lock. @lock orders every change of a path's state
+ * with the decision to park a bio: a bio is parked only if nothing has changed
+ * (@generation) since the search that found no path, so that a wake-up is
+ * never missed.
+ *
+ * @ops: the driver's side
+ * @owner: module that is pinned while the removal of the disk is pending
+ * @parent: parent device of the disk
+ * @groups: attribute groups of the disk, mpath_disk_link_group among them
+ * @disk: the disk, once it has been added
+ * @bio_pool: the clones
+ * @iopolicy: &enum mpath_iopolicy
+ * @current_path: per node, the path that numa last chose
+ * @cursor: per CPU, index of the path that round-robin last chose
+ * @generation: counts changes of @paths and of its members' states
+ * @mutex: membership, life, limits and capacity; may be held for long, but
+ *	never across I/O or del_gendisk()
+ * @kref: references
+ * @life: &enum mpath_life
+ * @nr_members: paths that have joined
+ * @indices: indices in use by members
+ * @delayed_removal_secs: how long the disk outlives its last path
+ * @lock: taken in any context; nests inside @mutex
+ * @paths: the paths that take part in selection; changed under @mutex and @lock
+ * @outlook: &enum mpath_outlook, derived from @paths
+ * @reported: the outlook that the log was last told
+ * @lost_until: while LOST, how long I/O is parked (jiffies)
+ * @parked: clones that wait for a path
+ * @nr_parked: their number
+ * @nr_failovers: bios that a path failed and that were given to another try
+ * @requeue_work: sends the parked bios again
+ * @scan_work: scans the partitions, once
+ * @removal_work: deletes the disk when the delay is over
+ */
+struct mpath_head {
+	const struct mpath_head_ops *ops;
+	struct module		*owner;
+	struct device		*parent;
+	const struct attribute_group **groups;
+
+	struct gendisk		*disk;
+	struct bio_set		bio_pool;
+	enum mpath_iopolicy	iopolicy;
+	struct mpath_device __rcu **current_path;
+	unsigned int __percpu	*cursor;
+	unsigned int		generation;
+
+	struct mutex		mutex; /* members, life, limits */
+	struct kref		kref;
+	enum mpath_life		life;
+	unsigned int		nr_members;
+	struct ida		indices;
+	unsigned int		delayed_removal_secs;
+
+	spinlock_t		lock; /* states, parked bios */
+	struct list_head	paths;
+	enum mpath_outlook	outlook;
+	enum mpath_outlook	reported;
+	unsigned long		lost_until;
+	struct bio_list		parked;
+	unsigned int		nr_parked;
+	unsigned long		nr_failovers;
+
+	struct delayed_work	requeue_work;
+	struct work_struct	scan_work;
+	struct delayed_work	removal_work;
+};
+
+extern const struct attribute_group mpath_disk_attr_group;
+extern const struct attribute_group mpath_disk_link_group;
+
+int mpath_head_init(struct mpath_head *head, const struct mpath_head_ops *ops,
+		    struct module *owner);
+void mpath_head_exit(struct mpath_head *head);
+
+int mpath_join(struct mpath_head *head, struct mpath_device *path);
+int mpath_add_path(struct mpath_device *path, struct gendisk *disk,
+		   int numa_node);
+void mpath_leave(struct mpath_device *path);
+
+void mpath_path_changed(struct mpath_device *path);
+void mpath_revalidate(struct mpath_head *head);
+void mpath_set_iopolicy(struct mpath_head *head, enum mpath_iopolicy iopolicy);
+
+struct mpath_device *mpath_get_path(struct mpath_head *head);
+void mpath_put_path(struct mpath_device *path);
+
+void mpath_submit_bio(struct bio *bio);
+void mpath_free_disk(struct gendisk *disk);
+
+int mpath_parse_iopolicy(const char *name);
+const char *mpath_iopolicy_name(enum mpath_iopolicy iopolicy);
+const char *mpath_state_name(enum mpath_state state);
+
+#endif /* _LINUX_MULTIPATH_H */

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * SCSI multipath: which SCSI devices are one logical unit.
+ */
+#ifndef _SCSI_SCSI_MULTIPATH_H
+#define _SCSI_SCSI_MULTIPATH_H
+
+#include <linux/device.h>
+#include <linux/list.h>
+#include <linux/multipath.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <scsi/scsi_device.h>
+
+/* Space for the id of a logical unit, with the end of the string. */
+#define SCSI_MPATH_ID_LEN	256
+
+/**
+ * struct scsi_mpath_head - one logical unit
+ *
+ * Registered and found by its id as long as it has users: the scsi_devices
+ * that lead to it, and the disk over them until that is dead. Counting them,
+ * the lookup and (un)registering go under one lock, so that a head that is
+ * found stays. The memory lives until the last reference to @dev is gone.
+ *
+ * @dev: scsi_mpath_deviceN of class scsi_mpath_device
+ * @node: in the table of heads
+ * @users: see above; under the table's lock
+ * @instance: the N
+ * @lock: protects @mpath and @iopolicy; taken before a mpath_head's mutex
+ * @mpath: the disk that new paths join, owned by the upper level driver. It may
+ *	have died already. Its ->release() clears this before the memory goes.
+ * @iopolicy: for @mpath and those that follow it
+ * @vendor: vendor of the logical unit, from INQUIRY
+ * @model: model, likewise
+ * @rev: revision, likewise
+ * @vpd_id: designator of the logical unit from VPD page 0x83 (SPC-5, 7.7.6), as
+ *	scsi_vpd_lun_id() formats it
+ */
+struct scsi_mpath_head {
+	struct device		dev;
+	struct hlist_node	node;
+	unsigned int		users;
+	int			instance;
+	struct mutex		lock; /* which disk, and its policy */
+	struct mpath_head	*mpath;
+	enum mpath_iopolicy	iopolicy;
+	char			vendor[8];
+	char			model[16];
+	char			rev[4];
+	char			vpd_id[SCSI_MPATH_ID_LEN];
+};
+
+/**
+ * struct scsi_mpath_device - a scsi_device as a path to a logical unit
+ *
+ * Made before the scsi_device is published, and freed with it:
+ * scsi_device.scsi_mpath_dev does not change in between.
+ *
+ * @path: the library's part, while @joined
+ * @sdev: the scsi_device
+ * @head: the logical unit, kept by a reference to its @dev
+ * @lock: protects @joined; taken in any context
+ * @joined: @path is a member of a head
+ * @attached: counts as a user of @head
+ * @linked: @head has a link to the scsi_device
+ * @plain: failed as a path, gets a disk of its own
+ * @state_known: the ALUA state has been reported
+ */
+struct scsi_mpath_device {
+	struct mpath_device	path;
+	struct scsi_device	*sdev;
+	struct scsi_mpath_head	*head;
+	spinlock_t		lock; /* whether it has joined */
+	bool			joined;
+	bool			attached;
+	bool			linked;
+	bool			plain;
+	bool			state_known;
+};
+
+static inline struct scsi_mpath_device *
+to_scsi_mpath_device(struct mpath_device *path)
+{
+	return container_of(path, struct scsi_mpath_device, path);
+}
+
+#ifdef CONFIG_SCSI_MULTIPATH
+void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev);
+void __scsi_mpath_alua_changed(struct scsi_mpath_device *smdev);
+
+/**
+ * scsi_mpath_state_changed - take note of a new state of a scsi_device
+ * @sdev: the scsi_device
+ *
+ * Context: any.
+ */
+static inline void scsi_mpath_state_changed(struct scsi_device *sdev)
+{
+	if (sdev->scsi_mpath_dev)
+		__scsi_mpath_state_changed(sdev->scsi_mpath_dev);
+}
+
+/**
+ * scsi_mpath_alua_changed - take note that the device handler knows the state
+ * @sdev: a scsi_device whose access_state is valid, changed or not
+ *
+ * Context: any.
+ */
+static inline void scsi_mpath_alua_changed(struct scsi_device *sdev)
+{
+	if (sdev->scsi_mpath_dev)
+		__scsi_mpath_alua_changed(sdev->scsi_mpath_dev);
+}
+
+enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
+				       bool *preferred);
+int scsi_mpath_join(struct scsi_mpath_device *smdev, struct mpath_head *mpath);
+void scsi_mpath_leave(struct scsi_mpath_device *smdev);
+void scsi_mpath_get_head(struct scsi_mpath_head *head);
+void scsi_mpath_put_head(struct scsi_mpath_head *head);
+#else
+static inline void scsi_mpath_state_changed(struct scsi_device *sdev) { }
+static inline void scsi_mpath_alua_changed(struct scsi_device *sdev) { }
+#endif
+
+#endif /* _SCSI_SCSI_MULTIPATH_H */

@@ -1,0 +1,1534 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * libmultipath: one disk over several paths.
+ *
+ * A bio for the head's disk is cloned, and the clone is sent to the disk of
+ * one path. The bio itself stays untouched until it is ended, so that it can be
+ * sent again, whole, when the path fails: the path may have completed a part.
+ * A clone is never sent a second time before the path has ended it, so that a
+ * write cannot be overtaken by its own repetition.
+ *
+ * The clone and its front pad (struct mpath_io) are the one allocation of a
+ * bio's life. A bio that waits for a path waits as its clone, and sending it
+ * again takes no memory.
+ *
+ * Lock order: mpath_head.mutex, then mpath_head.lock. Completion and changes
+ * of a path's state may come from hard interrupts; they take the latter only,
+ * and leave everything that sleeps to the works.
+ */
+
+#define pr_fmt(fmt) "multipath: " fmt
+
+#include <linux/blk-cgroup.h>
+#include <linux/export.h>
+#include <linux/idr.h>
+#include <linux/module.h>
+#include <linux/multipath.h>
+#include <linux/numa.h>
+#include <linux/percpu.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+#include <linux/topology.h>
+#include <trace/events/block.h>
+
+/*
+ * How often a bio may fail on paths before the error is the issuer's: a bio
+ * that itself is the reason must not take down one path after the other. More
+ * than the paths that a LUN usually has, as they may all fail at once and each
+ * be found out by the same bio.
+ */
+#define MPATH_MAX_TRIES		16
+
+/* A failed path is tested after this time, then less and less often. */
+#define MPATH_BACKOFF_MIN	msecs_to_jiffies(100)
+#define MPATH_BACKOFF_MAX	(5 * HZ)
+/* A path that fails again this soon after a good test was not good. */
+#define MPATH_TRUST_TIME	(10 * HZ)
+/* Tests that fail for so long mean that nothing is under way. */
+#define MPATH_DEGRADED_TIME	(30 * HZ)
+
+/* Parked bios look for a path this often, even if nobody wakes them. */
+#define MPATH_SAFETY_TIME	(5 * HZ)
+
+#define MPATH_BIO_POOL_SIZE	16
+
+/* Bounded so that the time in jiffies stays far from wrapping on 32 bit. */
+#define MPATH_REMOVAL_SECS_MAX	(24 * 60 * 60)
+
+/* bios in flight; must make progress when memory is short */
+static struct workqueue_struct *mpath_io_wq;
+/* lives of disks; may wait for I/O */
+static struct workqueue_struct *mpath_life_wq;
+/* Where test reads go. Nobody looks at it, so one serves all paths at once. */
+static struct page *mpath_scratch_page;
+
+static const char * const mpath_iopolicy_names[] = {
+	[MPATH_IOPOLICY_NUMA]	= "numa",
+	[MPATH_IOPOLICY_RR]	= "round-robin",
+};
+
+static const char * const mpath_state_names[] = {
+	[MPATH_OPTIMIZED]	= "optimized",
+	[MPATH_NONOPTIMIZED]	= "non-optimized",
+	[MPATH_UNKNOWN]		= "unknown",
+	[MPATH_BLOCKED]		= "blocked",
+	[MPATH_TRANSITIONING]	= "transitioning",
+	[MPATH_FAILED]		= "failed",
+	[MPATH_DEGRADED]	= "degraded",
+	[MPATH_STANDBY]		= "standby",
+	[MPATH_UNAVAILABLE]	= "unavailable",
+	[MPATH_OFFLINE]		= "offline",
+	[MPATH_MISMATCH]	= "mismatch",
+	[MPATH_REMOVED]		= "removed",
+};
+
+/**
+ * struct mpath_io - a bio on its way through a head
+ * @path: the path that the clone is on
+ * @start: when accounting began (jiffies)
+ * @tries: how often a path has failed it
+ * @accounted: accounting has begun
+ * @clone: what is sent to a path; ->bi_private is the bio that it stands for
+ */
+struct mpath_io {
+	struct mpath_device	*path;
+	unsigned long		start;
+	u8			tries;
+	bool			accounted;
+	struct bio		clone;
+};
+
+static struct mpath_io *mpath_clone_to_io(struct bio *clone)
+{
+	return container_of(clone, struct mpath_io, clone);
+}
+
+/**
+ * mpath_parse_iopolicy - find a policy by its name
+ * @name: the exact name, with or without a newline
+ *
+ * Return: the policy, or -EINVAL.
+ */
+int mpath_parse_iopolicy(const char *name)
+{
+	return sysfs_match_string(mpath_iopolicy_names, name);
+}
+EXPORT_SYMBOL_GPL(mpath_parse_iopolicy);
+
+/**
+ * mpath_iopolicy_name - name of a policy
+ * @iopolicy: the policy
+ *
+ * Return: the name.
+ */
+const char *mpath_iopolicy_name(enum mpath_iopolicy iopolicy)
+{
+	return mpath_iopolicy_names[iopolicy];
+}
+EXPORT_SYMBOL_GPL(mpath_iopolicy_name);
+
+/**
+ * mpath_state_name - name of a path's state
+ * @state: the state
+ *
+ * Return: the name.
+ */
+const char *mpath_state_name(enum mpath_state state)
+{
+	return mpath_state_names[state];
+}
+EXPORT_SYMBOL_GPL(mpath_state_name);
+
+/*
+ * Selection. These functions look at the list of paths and at nothing else, so
+ * that KUnit can drive them without a device. They walk the list once.
+ */
+
+/* The order in which usable paths are wanted; lower is better. */
+static unsigned int mpath_rank(const struct mpath_device *path)
+{
+	return 2 * READ_ONCE(path->state) + !READ_ONCE(path->preferred);
+}
+
+static int mpath_distance(const struct mpath_device *path, int node)
+{
+	if (path->numa_node == NUMA_NO_NODE)
+		return LOCAL_DISTANCE;
+	return node_distance(node, path->numa_node);
+}
+
+static struct mpath_device *mpath_nearest_path(struct mpath_head *head,
+					       int node)
+{
+	struct mpath_device *path, *best = NULL;
+	unsigned int rank, best_rank = UINT_MAX;
+	int distance, best_distance = INT_MAX;
+
+	list_for_each_entry_rcu(path, &head->paths, entry) {
+		if (!mpath_state_is_usable(READ_ONCE(path->state)))
+			continue;
+		rank = mpath_rank(path);
+		distance = mpath_distance(path, node);
+		if (rank > best_rank ||
+		    (rank == best_rank && distance >= best_distance))
+			continue;
+		best = path;
+		best_rank = rank;
+		best_distance = distance;
+	}
+	return best;
+}
+
+/* Among the best paths the next one after @cursor by index, in a circle. */
+static struct mpath_device *mpath_next_path(struct mpath_head *head,
+					    unsigned int cursor)
+{
+	struct mpath_device *path, *first = NULL, *next = NULL;
+	unsigned int rank, best_rank = UINT_MAX;
+
+	list_for_each_entry_rcu(path, &head->paths, entry) {
+		if (!mpath_state_is_usable(READ_ONCE(path->state)))
+			continue;
+		rank = mpath_rank(path);
+		if (rank > best_rank)
+			continue;
+		if (rank < best_rank) {
+			best_rank = rank;
+			first = NULL;
+			next = NULL;
+		}
+		if (!first || path->index < first->index)
+			first = path;
+		if (path->index > cursor && (!next || path->index < next->index))
+			next = path;
+	}
+	return next ?: first;
+}
+
+static struct mpath_device *mpath_select_rr(struct mpath_head *head)
+{
+	unsigned int *cursor = raw_cpu_ptr(head->cursor);
+	struct mpath_device *path;
+
+	/* Should the task move to another CPU here, one turn is out of order. */
+	path = mpath_next_path(head, READ_ONCE(*cursor));
+	if (path)
+		WRITE_ONCE(*cursor, path->index);
+	return path;
+}
+
+static struct mpath_device *mpath_select_numa(struct mpath_head *head)
+{
+	int node = numa_node_id();
+	struct mpath_device *path;
+	unsigned int generation;
+
+	path = rcu_dereference(head->current_path[node]);
+	if (likely(path) && mpath_state_is_usable(READ_ONCE(path->state)))
+		return path;
+
+	/* before the states are read; pairs with mpath_changed() */
+	generation = smp_load_acquire(&head->generation);
+	path = mpath_nearest_path(head, node);
+	rcu_assign_pointer(head->current_path[node], path);
+	/*
+	 * A change that cleared the pointers while the list was walked must
+	 * not be hidden by what was found before it. Either this sees the new
+	 * generation, or mpath_changed() clears what was just written.
+	 */
+	smp_mb();
+	if (READ_ONCE(head->generation) != generation)
+		RCU_INIT_POINTER(head->current_path[node], NULL);
+	return path;
+}
+
+static struct mpath_device *mpath_select(struct mpath_head *head)
+{
+	if (READ_ONCE(head->iopolicy) == MPATH_IOPOLICY_RR)
+		return mpath_select_rr(head);
+	return mpath_select_numa(head);
+}
+
+/**
+ * mpath_get_path - choose a path and keep it from going away
+ * @head: the head
+ *
+ * Context: any.
+ * Return: a path, to be given back with mpath_put_path(), or NULL if none is
+ * usable now. The removal of a path waits for it to be given back: whoever
+ * needs a path for long keeps the driver's device and gives this back.
+ */
+struct mpath_device *mpath_get_path(struct mpath_head *head)
+{
+	struct mpath_device *path;
+
+	rcu_read_lock();
+	do {
+		path = mpath_select(head);
+		/* Fails only once the path is REMOVED: the next look sees it. */
+	} while (path && !percpu_ref_tryget_live_rcu(&path->ref));
+	rcu_read_unlock();
+
+	return path;
+}
+EXPORT_SYMBOL_GPL(mpath_get_path);
+
+/**
+ * mpath_put_path - give back a path
+ * @path: what mpath_get_path() returned
+ *
+ * Context: any.
+ */
+void mpath_put_path(struct mpath_device *path)
+{
+	percpu_ref_put(&path->ref);
+}
+EXPORT_SYMBOL_GPL(mpath_put_path);
+
+/*
+ * States of paths
+ */
+
+/* What the library knows about a path, put over what its driver says. */
+static enum mpath_state mpath_effective_state(const struct mpath_device *path,
+					      enum mpath_state state)
+{
+	if (!path->listed)
+		return MPATH_REMOVED;
+	if (path->mismatch)
+		return MPATH_MISMATCH;
+	if (!mpath_state_is_usable(state))
+		return state;
+	if (path->degraded)
+		return MPATH_DEGRADED;
+	if (path->failed)
+		return MPATH_FAILED;
+	return state;
+}
+
+static enum mpath_outlook mpath_paths_outlook(struct mpath_head *head)
+{
+	enum mpath_outlook outlook = MPATH_LOST;
+	struct mpath_device *path;
+
+	list_for_each_entry(path, &head->paths, entry) {
+		if (mpath_state_is_usable(path->state))
+			return MPATH_SERVING;
+		if (mpath_state_is_returning(path->state))
+			outlook = MPATH_WAITING;
+	}
+	return outlook;
+}
+
+static void mpath_kick(struct mpath_head *head)
+{
+	mod_delayed_work(mpath_io_wq, &head->requeue_work, 0);
+}
+
+static void mpath_start_lost_time(struct mpath_head *head)
+{
+	lockdep_assert_held(&head->lock);
+
+	head->lost_until = jiffies + head->delayed_removal_secs * HZ;
+}
+
+/*
+ * Something has changed that selection or a parked bio may care about. Every
+ * such change ends here, under the lock, after it has been written.
+ */
+static void mpath_changed(struct mpath_head *head)
+{
+	enum mpath_outlook outlook;
+	int node;
+
+	lockdep_assert_held(&head->lock);
+
+	/* Whoever sees the new generation also sees what led to it. */
+	smp_store_release(&head->generation, head->generation + 1);
+	smp_mb(); /* see mpath_select_numa() */
+	for_each_node(node)
+		RCU_INIT_POINTER(head->current_path[node], NULL);
+
+	outlook = mpath_paths_outlook(head);
+	if (outlook == MPATH_LOST && head->outlook != MPATH_LOST)
+		mpath_start_lost_time(head);
+	head->outlook = outlook;
+
+	if (head->outlook != head->reported || !bio_list_empty(&head->parked))
+		mpath_kick(head);
+}
+
+/* The one place where a path's state changes. */
+static void mpath_update_path(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
+	bool preferred = false;
+	enum mpath_state state;
+
+	lockdep_assert_held(&head->lock);
+
+	state = mpath_effective_state(path,
+				      head->ops->get_state(path, &preferred));
+	if (state == path->state && preferred == path->preferred)
+		return;
+
+	WRITE_ONCE(path->state, state);
+	WRITE_ONCE(path->preferred, preferred);
+	mpath_changed(head);
+}
+
+/**
+ * mpath_path_changed - take note that ->get_state() has a new answer
+ * @path: a path that has joined a head
+ *
+ * To be called after the change. Also wakes the test of a failed path, as
+ * whatever has changed may be what it waits for.
+ *
+ * Context: any.
+ */
+void mpath_path_changed(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
+	unsigned long flags;
+
+	spin_lock_irqsave(&head->lock, flags);
+	if (path->listed) {
+		mpath_update_path(path);
+		if (path->failed)
+			mod_delayed_work(mpath_io_wq, &path->probe_work, 0);
+	}
+	spin_unlock_irqrestore(&head->lock, flags);
+}
+EXPORT_SYMBOL_GPL(mpath_path_changed);
+
+static unsigned long mpath_next_backoff(unsigned long backoff)
+{
+	return clamp(2 * backoff, MPATH_BACKOFF_MIN, MPATH_BACKOFF_MAX);
+}
+
+/*
+ * A bio has failed on a path that is to all knowledge good: hold it down until
+ * a test has succeeded. If the transport knows better meanwhile, its word is
+ * enough.
+ */
+static void mpath_fail_path(struct mpath_device *path)
+{
+	lockdep_assert_held(&path->head->lock);
+
+	mpath_update_path(path);
+	if (!mpath_state_is_usable(path->state))
+		return;
+
+	if (time_after(jiffies, path->recovered_at + MPATH_TRUST_TIME))
+		path->backoff = MPATH_BACKOFF_MIN;
+	else
+		path->backoff = mpath_next_backoff(path->backoff);
+	path->failed = true;
+	path->failed_at = jiffies;
+	mpath_update_path(path);
+	mod_delayed_work(mpath_io_wq, &path->probe_work, path->backoff);
+}
+
+static void mpath_path_tested(struct mpath_device *path, blk_status_t status)
+{
+	struct mpath_head *head = path->head;
+
+	spin_lock_irq(&head->lock);
+	if (!path->listed)
+		goto out;
+
+	/* An error that another path would give as well proves this one. */
+	if (!status || !blk_path_error(status)) {
+		path->failed = false;
+		path->degraded = false;
+		path->recovered_at = jiffies;
+	} else {
+		if (time_after(jiffies, path->failed_at + MPATH_DEGRADED_TIME))
+			path->degraded = true;
+		path->backoff = mpath_next_backoff(path->backoff);
+		queue_delayed_work(mpath_io_wq, &path->probe_work,
+				   path->backoff);
+	}
+	mpath_update_path(path);
+out:
+	spin_unlock_irq(&head->lock);
+}
+
+static blk_status_t mpath_test_read(struct mpath_device *path)
+{
+	struct block_device *bdev = path->disk->part0;
+	struct bio_vec bvec;
+	struct bio bio;
+
+	bio_init(&bio, bdev, &bvec, 1, REQ_OP_READ | REQ_FAILFAST_TRANSPORT);
+	bio.bi_iter.bi_sector = 0;
+	__bio_add_page(&bio, mpath_scratch_page, bdev_logical_block_size(bdev),
+		       0);
+	submit_bio_wait(&bio);
+	bio_uninit(&bio);
+	return bio.bi_status;
+}
+
+static void mpath_probe_work(struct work_struct *work)
+{
+	struct mpath_device *path =
+		container_of(to_delayed_work(work), struct mpath_device,
+			     probe_work);
+	bool preferred;
+
+	/* Without the transport there is no use; its return starts the test. */
+	if (!mpath_state_is_usable(path->head->ops->get_state(path, &preferred)))
+		return;
+	mpath_path_tested(path, mpath_test_read(path));
+}
+
+/*
+ * The I/O path
+ */
+
+static void mpath_end_io(struct mpath_io *io, blk_status_t status)
+{
+	struct bio *bio = io->clone.bi_private;
+
+	if (status)
+		bio->bi_status = status;
+	if (io->accounted)
+		bio_end_io_acct(bio, io->start);
+	bio_put(&io->clone);
+	bio_endio(bio);
+}
+
+/*
+ * Give a bio that failed on @path to another try, if it may help. The worker
+ * sends it, as completion neither sleeps nor looks anything up.
+ */
+static bool mpath_failover(struct mpath_device *path, struct mpath_io *io)
+{
+	struct mpath_head *head = path->head;
+	unsigned long flags;
+
+	if (!blk_path_error(io->clone.bi_status))
+		return false;
+	/* The issuer did not want to wait and can try again itself. */
+	if (io->clone.bi_status == BLK_STS_AGAIN)
+		return false;
+	if (++io->tries >= MPATH_MAX_TRIES)
+		return false;
+
+	spin_lock_irqsave(&head->lock, flags);
+	mpath_fail_path(path);
+	head->nr_failovers++;
+	head->nr_parked++;
+	bio_list_add(&head->parked, &io->clone);
+	mpath_kick(head);
+	spin_unlock_irqrestore(&head->lock, flags);
+	return true;
+}
+
+static void mpath_end_clone(struct bio *clone)
+{
+	struct mpath_io *io = mpath_clone_to_io(clone);
+	struct mpath_device *path = io->path;
+
+	if (likely(!clone->bi_status) || !mpath_failover(path, io))
+		mpath_end_io(io, clone->bi_status);
+	/*
+	 * Last, as the path keeps the head and its pool: mpath_leave() waits
+	 * for it, and the head is released only after all paths have left.
+	 */
+	mpath_put_path(path);
+}
+
+static void mpath_send(struct mpath_device *path, struct mpath_io *io)
+{
+	struct bio *clone = &io->clone, *bio = clone->bi_private;
+
+	io->path = path;
+	clone->bi_bdev = path->disk->part0;
+	bio_clone_blkg_association(clone, bio);
+	/* The end of the device has been checked on the head. */
+	bio_set_flag(clone, BIO_REMAPPED);
+	/* There are other paths to retry on. */
+	clone->bi_opf |= REQ_FAILFAST_TRANSPORT;
+	clone->bi_end_io = mpath_end_clone;
+
+	trace_block_bio_remap(clone, disk_devt(bio->bi_bdev->bd_disk),
+			      bio->bi_iter.bi_sector);
+	submit_bio_noacct(clone);
+}
+
+static bool mpath_may_wait(const struct mpath_head *head)
+{
+	if (head->life == MPATH_DEAD)
+		return false;
+	if (head->outlook == MPATH_WAITING)
+		return true;
+	return time_before(jiffies, head->lost_until);
+}
+
+/* When the parked bios must be looked at again, if nothing happens. */
+static unsigned long mpath_patience(const struct mpath_head *head)
+{
+	unsigned long patience = MPATH_SAFETY_TIME;
+
+	if (head->outlook == MPATH_LOST)
+		patience = min(patience, head->lost_until - jiffies);
+	return patience;
+}
+
+/*
+ * No path was found for @io. Park it or end it, unless something has changed
+ * since @generation: then it is the caller's again.
+ */
+static bool mpath_no_path(struct mpath_head *head, struct mpath_io *io,
+			  unsigned int generation)
+{
+	blk_status_t status = BLK_STS_OK;
+	bool retry, parked = false;
+
+	spin_lock_irq(&head->lock);
+	retry = head->generation != generation;
+	if (retry)
+		goto unlock;
+	if (!mpath_may_wait(head)) {
+		status = BLK_STS_IOERR;
+	} else if (io->clone.bi_opf & REQ_NOWAIT) {
+		status = BLK_STS_AGAIN;
+	} else {
+		parked = true;
+		head->nr_parked++;
+		bio_list_add(&head->parked, &io->clone);
+		queue_delayed_work(mpath_io_wq, &head->requeue_work,
+				   mpath_patience(head));
+	}
+unlock:
+	spin_unlock_irq(&head->lock);
+
+	if (!retry && !parked)
+		mpath_end_io(io, status);
+	return !retry;
+}
+
+static void mpath_submit_io(struct mpath_head *head, struct mpath_io *io)
+{
+	struct mpath_device *path;
+	unsigned int generation;
+
+	do {
+		/* before the states are read; pairs with mpath_changed() */
+		generation = smp_load_acquire(&head->generation);
+		path = mpath_get_path(head);
+		if (likely(path)) {
+			mpath_send(path, io);
+			return;
+		}
+	} while (!mpath_no_path(head, io, generation));
+}
+
+static struct mpath_io *mpath_alloc_io(struct mpath_head *head, struct bio *bio)
+{
+	gfp_t gfp = bio->bi_opf & REQ_NOWAIT ? GFP_NOWAIT : GFP_NOIO;
+	struct mpath_io *io;
+	struct bio *clone;
+
+	clone = bio_alloc_clone(NULL, bio, gfp, &head->bio_pool);
+	if (unlikely(!clone))
+		return NULL;
+
+	clone->bi_private = bio;
+	io = mpath_clone_to_io(clone);
+	io->path = NULL;
+	io->tries = 0;
+	io->accounted = blk_queue_io_stat(bdev_get_queue(bio->bi_bdev));
+	if (io->accounted)
+		io->start = bio_start_io_acct(bio);
+	return io;
+}
+
+/**
+ * mpath_submit_bio - the ->submit_bio of a head's disk
+ * @bio: a bio for a disk whose ->private_data is the head
+ *
+ * Context: may sleep, unless @bio has REQ_NOWAIT.
+ */
+void mpath_submit_bio(struct bio *bio)
+{
+	struct mpath_head *head = bio->bi_bdev->bd_disk->private_data;
+	struct mpath_io *io;
+
+	bio = bio_split_to_limits(bio);
+	if (!bio)
+		return;
+
+	io = mpath_alloc_io(head, bio);
+	if (unlikely(!io)) {
+		bio->bi_status = bio->bi_opf & REQ_NOWAIT ? BLK_STS_AGAIN :
+							    BLK_STS_RESOURCE;
+		bio_endio(bio);
+		return;
+	}
+	mpath_submit_io(head, io);
+}
+EXPORT_SYMBOL_GPL(mpath_submit_bio);
+
+/*
+ * Make the clone new from the bio that it stands for, in the memory that it
+ * has. It may wait now, whatever the issuer said: the issuer has gone on.
+ */
+static int mpath_renew_clone(struct mpath_io *io)
+{
+	struct bio *clone = &io->clone, *bio = clone->bi_private;
+	blk_opf_t cached = clone->bi_opf & REQ_ALLOC_CACHE;
+	struct bio_set *pool = clone->bi_pool;
+	int ret;
+
+	bio_uninit(clone);
+	ret = bio_init_clone(NULL, clone, bio, GFP_NOIO);
+	clone->bi_opf &= ~(REQ_NOWAIT | REQ_ALLOC_CACHE);
+	clone->bi_opf |= cached;
+	clone->bi_pool = pool;
+	clone->bi_private = bio;
+	return ret;
+}
+
+static void mpath_report(struct mpath_head *head, enum mpath_outlook outlook,
+			 unsigned int nr_parked)
+{
+	if (!head->disk)
+		return;
+
+	switch (outlook) {
+	case MPATH_SERVING:
+		pr_info("%s: a path is usable again, sending %u parked bios\n",
+			head->disk->disk_name, nr_parked);
+		break;
+	case MPATH_WAITING:
+		pr_warn("%s: no usable path, I/O waits for one to come back\n",
+			head->disk->disk_name);
+		break;
+	case MPATH_LOST:
+		if (head->delayed_removal_secs)
+			pr_warn("%s: no path left, I/O waits %u s, then fails\n",
+				head->disk->disk_name,
+				head->delayed_removal_secs);
+		else
+			pr_warn("%s: no path left, I/O fails\n",
+				head->disk->disk_name);
+		break;
+	}
+}
+
+static void mpath_requeue_work(struct work_struct *work)
+{
+	struct mpath_head *head =
+		container_of(to_delayed_work(work), struct mpath_head,
+			     requeue_work);
+	enum mpath_outlook outlook;
+	unsigned int nr_parked;
+	struct bio_list bios;
+	struct bio *clone;
+	bool news;
+
+	spin_lock_irq(&head->lock);
+	bios = head->parked;
+	nr_parked = head->nr_parked;
+	outlook = head->outlook;
+	news = outlook != head->reported;
+	bio_list_init(&head->parked);
+	head->nr_parked = 0;
+	head->reported = outlook;
+	spin_unlock_irq(&head->lock);
+
+	if (news)
+		mpath_report(head, outlook, nr_parked);
+
+	/* In their order; one that is parked again goes to the end of the list. */
+	while ((clone = bio_list_pop(&bios))) {
+		struct mpath_io *io = mpath_clone_to_io(clone);
+
+		if (mpath_renew_clone(io))
+			mpath_end_io(io, BLK_STS_RESOURCE);
+		else
+			mpath_submit_io(head, io);
+	}
+}
+
+/**
+ * mpath_set_iopolicy - choose among equally good paths in another way
+ * @head: the head
+ * @iopolicy: the policy
+ *
+ * Context: any.
+ */
+void mpath_set_iopolicy(struct mpath_head *head, enum mpath_iopolicy iopolicy)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&head->lock, flags);
+	WRITE_ONCE(head->iopolicy, iopolicy);
+	mpath_changed(head);
+	spin_unlock_irqrestore(&head->lock, flags);
+}
+EXPORT_SYMBOL_GPL(mpath_set_iopolicy);
+
+/*
+ * The life of the disk
+ */
+
+enum mpath_event {
+	MPATH_JOINED,		/* a path has become a member */
+	MPATH_DISK_ADDED,	/* the disk has been added */
+	MPATH_LEFT_TO_WAIT,	/* the last member left; the disk may wait */
+	MPATH_LEFT_FOR_GOOD,	/* the last member left; the disk must go */
+	MPATH_TIME_OVER,	/* the disk has waited long enough */
+	MPATH_NR_EVENTS,
+};
+
+/* Return the life after @event, or -ENODEV if there is no more to be had. */
+static int mpath_next_life(enum mpath_life life, enum mpath_event event)
+{
+	static const u8 next[MPATH_NR_LIVES][MPATH_NR_EVENTS] = {
+		[MPATH_NEW] = {
+			[MPATH_JOINED]		= MPATH_NEW,
+			[MPATH_DISK_ADDED]	= MPATH_LIVE,
+			[MPATH_LEFT_TO_WAIT]	= MPATH_DEAD,
+			[MPATH_LEFT_FOR_GOOD]	= MPATH_DEAD,
+			[MPATH_TIME_OVER]	= MPATH_NEW,
+		},
+		[MPATH_LIVE] = {
+			[MPATH_JOINED]		= MPATH_LIVE,
+			[MPATH_DISK_ADDED]	= MPATH_LIVE,
+			[MPATH_LEFT_TO_WAIT]	= MPATH_PENDING,
+			[MPATH_LEFT_FOR_GOOD]	= MPATH_DEAD,
+			[MPATH_TIME_OVER]	= MPATH_LIVE,
+		},
+		[MPATH_PENDING] = {
+			[MPATH_JOINED]		= MPATH_LIVE,
+			[MPATH_DISK_ADDED]	= MPATH_PENDING,
+			[MPATH_LEFT_TO_WAIT]	= MPATH_PENDING,
+			[MPATH_LEFT_FOR_GOOD]	= MPATH_DEAD,
+			[MPATH_TIME_OVER]	= MPATH_DEAD,
+		},
+	};
+
+	if (life == MPATH_DEAD)
+		return -ENODEV;
+	return next[life][event];
+}
+
+static unsigned long mpath_removal_delay(const struct mpath_head *head)
+{
+	long delay = head->lost_until - jiffies;
+
+	return max(delay, 0L);
+}
+
+static void mpath_arm_removal(struct mpath_head *head)
+{
+	mod_delayed_work(mpath_life_wq, &head->removal_work,
+			 mpath_removal_delay(head));
+}
+
+/*
+ * The one place where a disk's life changes. A pending disk pins its driver:
+ * there may be nobody else left who does. A driver that is already on its way
+ * out cannot be pinned, and takes the disk with it.
+ *
+ * Returns true if the disk has died of it: the caller, and only it, calls
+ * mpath_bury() once it has dropped the mutex.
+ */
+static bool mpath_set_life(struct mpath_head *head, enum mpath_event event)
+{
+	enum mpath_life old = head->life;
+	int life = mpath_next_life(old, event);
+
+	lockdep_assert_held(&head->mutex);
+
+	if (life < 0 || life == old)
+		return false;
+	if (life == MPATH_PENDING && !try_module_get(head->owner))
+		life = MPATH_DEAD;
+
+	spin_lock_irq(&head->lock);
+	head->life = life;
+	if (life == MPATH_PENDING)
+		mpath_start_lost_time(head);
+	mpath_changed(head);
+	spin_unlock_irq(&head->lock);
+
+	if (life == MPATH_PENDING)
+		mpath_arm_removal(head);
+	if (old == MPATH_PENDING) {
+		cancel_delayed_work(&head->removal_work);
+		module_put(head->owner);
+	}
+	return life == MPATH_DEAD;
+}
+
+static void mpath_release(struct kref *kref)
+{
+	struct mpath_head *head = container_of(kref, struct mpath_head, kref);
+
+	head->ops->release(head);
+}
+
+/*
+ * Delete the disk of a dead head. There is no member, so no clone is on its
+ * way, and none is parked any more once the worker has been here: a dead head
+ * parks nothing. Outside the mutex, as deleting the disk waits for users of its
+ * attributes, who may want it.
+ */
+static void mpath_bury(struct mpath_head *head)
+{
+	mpath_kick(head);
+	flush_delayed_work(&head->requeue_work);
+	cancel_work_sync(&head->scan_work);
+
+	if (head->disk)
+		del_gendisk(head->disk);
+	head->ops->dead(head);
+	if (head->disk)
+		put_disk(head->disk);
+	kref_put(&head->kref, mpath_release);
+}
+
+static void mpath_removal_work(struct work_struct *work)
+{
+	struct mpath_head *head =
+		container_of(to_delayed_work(work), struct mpath_head,
+			     removal_work);
+	struct module *owner = head->owner;
+
+	mutex_lock(&head->mutex);
+	/* A path may have come, and gone again, or the delay been changed. */
+	if (head->life != MPATH_PENDING)
+		goto unlock;
+	if (mpath_removal_delay(head)) {
+		mpath_arm_removal(head);
+		goto unlock;
+	}
+
+	/* A disk that is not pending does not pin its owner; this does. */
+	__module_get(owner);
+	mpath_set_life(head, MPATH_TIME_OVER);
+	mutex_unlock(&head->mutex);
+	mpath_bury(head);
+	module_put(owner);
+	return;
+
+unlock:
+	mutex_unlock(&head->mutex);
+}
+
+/**
+ * mpath_free_disk - the ->free_disk of a head's disk
+ * @disk: the disk, with no user left
+ */
+void mpath_free_disk(struct gendisk *disk)
+{
+	struct mpath_head *head = disk->private_data;
+
+	kref_put(&head->kref, mpath_release);
+}
+EXPORT_SYMBOL_GPL(mpath_free_disk);
+
+/*
+ * Reading the partition table takes I/O, which may wait for a path. Nobody who
+ * could bring a path back or take one away waits for this.
+ */
+static void mpath_scan_work(struct work_struct *work)
+{
+	struct mpath_head *head =
+		container_of(work, struct mpath_head, scan_work);
+	struct gendisk *disk = head->disk;
+
+	clear_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
+	mutex_lock(&disk->open_mutex);
+	bdev_disk_changed(disk, false);
+	mutex_unlock(&disk->open_mutex);
+}
+
+static void mpath_init_limits(struct queue_limits *lim)
+{
+	blk_set_stacking_limits(lim);
+	lim->features |= BLK_FEAT_IO_STAT | BLK_FEAT_NOWAIT;
+}
+
+/* Returns false if there is no path to go by. */
+static bool mpath_stack_limits(struct mpath_head *head,
+			       struct queue_limits *lim)
+{
+	struct mpath_device *path;
+	bool found = false;
+
+	lockdep_assert_held(&head->mutex);
+
+	list_for_each_entry(path, &head->paths, entry) {
+		if (path->mismatch)
+			continue;
+		queue_limits_stack_bdev(lim, path->disk->part0, 0,
+					path->disk->disk_name);
+		found = true;
+	}
+	return found;
+}
+
+/*
+ * What all paths can do. The queue is not frozen: a bio that was split to the
+ * old limits is split again where it does not fit, and a freeze would wait for
+ * submitters who may themselves wait for a path, with the mutex held that a
+ * path needs to come back.
+ */
+static void mpath_update_limits(struct mpath_head *head)
+{
+	struct request_queue *q = head->disk->queue;
+	struct queue_limits old, lim;
+
+	old = queue_limits_start_update(q);
+	mpath_init_limits(&lim);
+	if (!(old.features & BLK_FEAT_IO_STAT))
+		lim.features &= ~BLK_FEAT_IO_STAT;
+	if (!mpath_stack_limits(head, &lim)) {
+		queue_limits_cancel_update(q);
+		return;
+	}
+	/* what the administrator has set on the head, not on a path */
+	lim.max_user_sectors = old.max_user_sectors;
+	lim.max_user_discard_sectors = old.max_user_discard_sectors;
+	lim.flags |= old.flags & BLK_FLAG_WRITE_CACHE_DISABLED;
+	if (queue_limits_commit_update(q, &lim))
+		pr_warn("%s: the limits of the paths do not fit together\n",
+			head->disk->disk_name);
+}
+
+static bool mpath_all_paths_have(struct mpath_head *head, sector_t capacity)
+{
+	struct mpath_device *path;
+
+	list_for_each_entry(path, &head->paths, entry) {
+		sector_t other = get_capacity(path->disk);
+
+		if (other && other != capacity)
+			return false;
+	}
+	return true;
+}
+
+/* The size of the disk follows its paths when they are at one. */
+static void mpath_update_capacity(struct mpath_head *head)
+{
+	sector_t old = get_capacity(head->disk), new;
+	struct mpath_device *path;
+
+	list_for_each_entry(path, &head->paths, entry) {
+		new = get_capacity(path->disk);
+		if (!new || new == old)
+			continue;
+		if (old && !mpath_all_paths_have(head, new))
+			continue;
+		if (new < old)
+			pr_warn("%s: all paths say %llu sectors, were %llu: the disk shrinks\n",
+				head->disk->disk_name, (u64)new, (u64)old);
+		set_capacity_and_notify(head->disk, new);
+		return;
+	}
+}
+
+/* A path that is larger than the disk will do: others have yet to grow. */
+static bool mpath_path_fits(struct mpath_head *head, struct mpath_device *path)
+{
+	return get_capacity(path->disk) >= get_capacity(head->disk) &&
+	       queue_logical_block_size(path->disk->queue) ==
+	       queue_logical_block_size(head->disk->queue);
+}
+
+static void mpath_check_path(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
+	bool mismatch = !mpath_path_fits(head, path);
+
+	if (mismatch && !path->mismatch)
+		pr_warn("%s: path %s has %llu sectors and blocks of %u bytes, the disk has %llu and %u: not used\n",
+			head->disk->disk_name, path->disk->disk_name,
+			(u64)get_capacity(path->disk),
+			queue_logical_block_size(path->disk->queue),
+			(u64)get_capacity(head->disk),
+			queue_logical_block_size(head->disk->queue));
+
+	spin_lock_irq(&head->lock);
+	path->mismatch = mismatch;
+	mpath_update_path(path);
+	spin_unlock_irq(&head->lock);
+}
+
+static void mpath_update_read_only(struct mpath_head *head)
+{
+	struct mpath_device *path;
+	bool read_only = false;
+
+	list_for_each_entry(path, &head->paths, entry)
+		read_only |= get_disk_ro(path->disk);
+	if (get_disk_ro(head->disk) != read_only)
+		set_disk_ro(head->disk, read_only);
+}
+
+static void mpath_revalidate_locked(struct mpath_head *head)
+{
+	struct mpath_device *path;
+
+	lockdep_assert_held(&head->mutex);
+
+	if (!head->disk || list_empty(&head->paths))
+		return;
+	mpath_update_capacity(head);
+	list_for_each_entry(path, &head->paths, entry)
+		mpath_check_path(path);
+	mpath_update_read_only(head);
+	mpath_update_limits(head);
+}
+
+/**
+ * mpath_revalidate - bring the disk in line with its paths
+ * @head: the head
+ *
+ * To be called when the capacity, the limits or the write protection of a
+ * path's disk may have changed. The disk takes a new size once all paths have
+ * it. A path that is smaller than the disk or has other blocks carries no I/O
+ * until it fits.
+ *
+ * Context: process, may sleep.
+ */
+void mpath_revalidate(struct mpath_head *head)
+{
+	mutex_lock(&head->mutex);
+	mpath_revalidate_locked(head);
+	mutex_unlock(&head->mutex);
+}
+EXPORT_SYMBOL_GPL(mpath_revalidate);
+
+static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
+{
+	struct queue_limits lim;
+	struct gendisk *disk;
+	int ret;
+
+	mpath_init_limits(&lim);
+	mpath_stack_limits(head, &lim);
+	disk = blk_alloc_disk(&lim, path->numa_node);
+	if (IS_ERR(disk))
+		return PTR_ERR(disk);
+
+	disk->private_data = head;
+	set_capacity(disk, get_capacity(path->disk));
+	set_disk_ro(disk, get_disk_ro(path->disk));
+	set_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
+	head->ops->init_disk(head, disk);
+
+	ret = device_add_disk(head->parent, disk, head->groups);
+	if (ret) {
+		put_disk(disk);
+		return ret;
+	}
+
+	kref_get(&head->kref);	/* dropped in mpath_free_disk() */
+	head->disk = disk;
+	mpath_set_life(head, MPATH_DISK_ADDED);
+	queue_work(mpath_life_wq, &head->scan_work);
+	return 0;
+}
+
+static void mpath_link_path(struct mpath_device *path)
+{
+	struct kobject *head_kobj = &disk_to_dev(path->head->disk)->kobj;
+	struct kobject *path_kobj = &disk_to_dev(path->disk)->kobj;
+
+	if (sysfs_add_link_to_group(head_kobj, mpath_disk_link_group.name,
+				    path_kobj, path->disk->disk_name))
+		pr_warn("%s: no sysfs link to %s\n",
+			path->head->disk->disk_name, path->disk->disk_name);
+}
+
+static void mpath_unlink_path(struct mpath_device *path)
+{
+	sysfs_remove_link_from_group(&disk_to_dev(path->head->disk)->kobj,
+				     mpath_disk_link_group.name,
+				     path->disk->disk_name);
+}
+
+static void mpath_path_drained(struct percpu_ref *ref)
+{
+	struct mpath_device *path = container_of(ref, struct mpath_device, ref);
+
+	complete(&path->drained);
+}
+
+static void mpath_list_path(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
+
+	spin_lock_irq(&head->lock);
+	path->listed = true;
+	list_add_tail_rcu(&path->entry, &head->paths);
+	mpath_update_path(path);
+	spin_unlock_irq(&head->lock);
+}
+
+/*
+ * Take a path out of selection, and wait until the last bio has left it.
+ *
+ * After the first grace period nobody chooses the path afresh, so that it
+ * stays out of the cached pointers once they have been cleared again. After
+ * the second nobody has such a pointer in hand.
+ */
+static void mpath_unlist_path(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
+
+	spin_lock_irq(&head->lock);
+	path->listed = false;
+	list_del_rcu(&path->entry);
+	mpath_update_path(path);
+	spin_unlock_irq(&head->lock);
+
+	percpu_ref_kill(&path->ref);
+	synchronize_rcu();
+	spin_lock_irq(&head->lock);
+	mpath_changed(head);
+	spin_unlock_irq(&head->lock);
+	synchronize_rcu();
+
+	wait_for_completion(&path->drained);
+	cancel_delayed_work_sync(&path->probe_work);
+	percpu_ref_exit(&path->ref);
+}
+
+/**
+ * mpath_join - make a path a member of a head
+ * @head: the head
+ * @path: the path
+ *
+ * The head's disk is kept from going away, and the path gets a number within
+ * the head (@path->index). It carries no I/O yet.
+ *
+ * Context: process, may sleep.
+ * Return: 0; -ENODEV if the head is dead, and a new one has to be made;
+ * -ENOMEM. After success mpath_leave() has to be called in the end.
+ */
+int mpath_join(struct mpath_head *head, struct mpath_device *path)
+{
+	int index, ret = 0;
+
+	mutex_lock(&head->mutex);
+	if (head->life == MPATH_DEAD) {
+		ret = -ENODEV;
+		goto unlock;
+	}
+	index = ida_alloc(&head->indices, GFP_KERNEL);
+	if (index < 0) {
+		ret = index;
+		goto unlock;
+	}
+
+	memset(path, 0, sizeof(*path));
+	path->head = head;
+	path->index = index;
+	path->state = MPATH_REMOVED;
+	path->recovered_at = jiffies - MPATH_TRUST_TIME - 1;
+	init_completion(&path->drained);
+	INIT_LIST_HEAD(&path->entry);
+	INIT_DELAYED_WORK(&path->probe_work, mpath_probe_work);
+
+	kref_get(&head->kref);
+	head->nr_members++;
+	mpath_set_life(head, MPATH_JOINED);
+unlock:
+	mutex_unlock(&head->mutex);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(mpath_join);
+
+/**
+ * mpath_add_path - let a member carry I/O
+ * @path: a path that has joined
+ * @disk: its disk, added; must stay until mpath_leave() has returned
+ * @numa_node: node that it is attached to, or NUMA_NO_NODE
+ *
+ * The first path brings the head's disk with it. On the caller's side no lock
+ * may be held that I/O, or an opener of a disk, needs.
+ *
+ * Context: process, may sleep.
+ * Return: 0, or an errno if the head's disk could not be made; the path has
+ * not been added then.
+ */
+int mpath_add_path(struct mpath_device *path, struct gendisk *disk,
+		   int numa_node)
+{
+	struct mpath_head *head = path->head;
+	int ret;
+
+	ret = percpu_ref_init(&path->ref, mpath_path_drained, 0, GFP_KERNEL);
+	if (ret)
+		return ret;
+	path->disk = disk;
+	path->numa_node = numa_node;
+
+	mutex_lock(&head->mutex);
+	if (head->disk)
+		mpath_check_path(path);
+	mpath_list_path(path);
+	if (head->disk)
+		mpath_revalidate_locked(head);
+	else
+		ret = mpath_add_disk(head, path);
+	if (!ret)
+		mpath_link_path(path);
+	mutex_unlock(&head->mutex);
+
+	/* Outside the mutex: a bio may be on the path for long. */
+	if (ret)
+		mpath_unlist_path(path);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(mpath_add_path);
+
+/**
+ * mpath_leave - end a path's membership
+ * @path: a path that has joined, added or not
+ *
+ * Waits until no bio is on the path. Bios that fail on it meanwhile go to
+ * other paths. The last path's leave decides about the head's disk: it goes, or
+ * it stays for mpath_head.delayed_removal_secs. The reference to the head is
+ * gone afterwards.
+ *
+ * Context: process, may sleep, also for as long as the path's commands take.
+ */
+void mpath_leave(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
+	bool dead = false;
+
+	mutex_lock(&head->mutex);
+	if (path->listed) {
+		mpath_unlink_path(path);
+		mutex_unlock(&head->mutex);
+		mpath_unlist_path(path);
+		mutex_lock(&head->mutex);
+		mpath_revalidate_locked(head);
+	}
+
+	ida_free(&head->indices, path->index);
+	if (!--head->nr_members)
+		dead = mpath_set_life(head, head->delayed_removal_secs ?
+				      MPATH_LEFT_TO_WAIT : MPATH_LEFT_FOR_GOOD);
+	mutex_unlock(&head->mutex);
+
+	if (dead) {
+		/* It has nothing to do any more, but may be at the mutex. */
+		cancel_delayed_work_sync(&head->removal_work);
+		mpath_bury(head);
+	}
+	kref_put(&head->kref, mpath_release);
+}
+EXPORT_SYMBOL_GPL(mpath_leave);
+
+/**
+ * mpath_head_init - make an empty head
+ * @head: memory that is all zero
+ * @ops: the driver's side
+ * @owner: the driver's module
+ *
+ * @head->parent and @head->groups may be set before the first path joins. The
+ * head dies, and is released through @ops, when its last path leaves.
+ *
+ * Context: process, may sleep.
+ * Return: 0, or -ENOMEM, and the head is as before.
+ */
+int mpath_head_init(struct mpath_head *head, const struct mpath_head_ops *ops,
+		    struct module *owner)
+{
+	int ret = -ENOMEM;
+
+	head->ops = ops;
+	head->owner = owner;
+	mutex_init(&head->mutex);
+	spin_lock_init(&head->lock);
+	kref_init(&head->kref);
+	INIT_LIST_HEAD(&head->paths);
+	bio_list_init(&head->parked);
+	ida_init(&head->indices);
+	head->outlook = MPATH_LOST;
+	head->reported = MPATH_SERVING;
+	INIT_DELAYED_WORK(&head->requeue_work, mpath_requeue_work);
+	INIT_DELAYED_WORK(&head->removal_work, mpath_removal_work);
+	INIT_WORK(&head->scan_work, mpath_scan_work);
+
+	head->current_path = kcalloc(nr_node_ids, sizeof(*head->current_path),
+				     GFP_KERNEL);
+	if (!head->current_path)
+		return ret;
+	head->cursor = alloc_percpu(unsigned int);
+	if (!head->cursor)
+		goto free_current;
+	ret = bioset_init(&head->bio_pool, MPATH_BIO_POOL_SIZE,
+			  offsetof(struct mpath_io, clone),
+			  BIOSET_PERCPU_CACHE);
+	if (ret)
+		goto free_cursor;
+	return 0;
+
+free_cursor:
+	free_percpu(head->cursor);
+free_current:
+	kfree(head->current_path);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(mpath_head_init);
+
+/**
+ * mpath_head_exit - take down what mpath_head_init() has made
+ * @head: a head that is being released
+ *
+ * Every clone is back in the pool by now: a clone in flight keeps its path a
+ * member, a member keeps the head, and a dead head has no parked clones.
+ *
+ * Context: process, may sleep.
+ */
+void mpath_head_exit(struct mpath_head *head)
+{
+	cancel_delayed_work_sync(&head->requeue_work);
+	bioset_exit(&head->bio_pool);
+	free_percpu(head->cursor);
+	kfree(head->current_path);
+	ida_destroy(&head->indices);
+	mutex_destroy(&head->mutex);
+}
+EXPORT_SYMBOL_GPL(mpath_head_exit);
+
+/*
+ * sysfs
+ */
+
+static struct mpath_head *mpath_dev_to_head(struct device *dev)
+{
+	return dev_to_disk(dev)->private_data;
+}
+
+static ssize_t delayed_removal_secs_show(struct device *dev,
+					 struct device_attribute *attr,
+					 char *buf)
+{
+	struct mpath_head *head = mpath_dev_to_head(dev);
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(head->delayed_removal_secs));
+}
+
+/* A removal that is already pending is timed anew, from now on. */
+static ssize_t delayed_removal_secs_store(struct device *dev,
+					  struct device_attribute *attr,
+					  const char *buf, size_t count)
+{
+	struct mpath_head *head = mpath_dev_to_head(dev);
+	unsigned int secs;
+	int ret;
+
+	ret = kstrtouint(buf, 0, &secs);
+	if (ret)
+		return ret;
+	if (secs > MPATH_REMOVAL_SECS_MAX)
+		return -ERANGE;
+
+	mutex_lock(&head->mutex);
+	spin_lock_irq(&head->lock);
+	WRITE_ONCE(head->delayed_removal_secs, secs);
+	if (head->outlook == MPATH_LOST)
+		mpath_start_lost_time(head);
+	mpath_changed(head);
+	spin_unlock_irq(&head->lock);
+	if (head->life == MPATH_PENDING)
+		mpath_arm_removal(head);
+	mutex_unlock(&head->mutex);
+	return count;
+}
+static DEVICE_ATTR_RW(delayed_removal_secs);
+
+static ssize_t mpath_failovers_show(struct device *dev,
+				    struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n",
+			  READ_ONCE(mpath_dev_to_head(dev)->nr_failovers));
+}
+static DEVICE_ATTR_RO(mpath_failovers);
+
+static ssize_t mpath_parked_show(struct device *dev,
+				 struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n",
+			  READ_ONCE(mpath_dev_to_head(dev)->nr_parked));
+}
+static DEVICE_ATTR_RO(mpath_parked);
+
+static struct attribute *mpath_disk_attrs[] = {
+	&dev_attr_delayed_removal_secs.attr,
+	&dev_attr_mpath_failovers.attr,
+	&dev_attr_mpath_parked.attr,
+	NULL
+};
+
+/** mpath_disk_attr_group - attributes of every head's disk */
+const struct attribute_group mpath_disk_attr_group = {
+	.attrs	= mpath_disk_attrs,
+};
+EXPORT_SYMBOL_GPL(mpath_disk_attr_group);
+
+static struct attribute *mpath_disk_links[] = {
+	NULL
+};
+
+/** mpath_disk_link_group - where a head's disk has the links to its paths */
+const struct attribute_group mpath_disk_link_group = {
+	.name	= "multipath",
+	.attrs	= mpath_disk_links,
+};
+EXPORT_SYMBOL_GPL(mpath_disk_link_group);
+
+static int __init mpath_init(void)
+{
+	mpath_scratch_page = alloc_page(GFP_KERNEL);
+	if (!mpath_scratch_page)
+		return -ENOMEM;
+	mpath_io_wq = alloc_workqueue("mpath_io",
+				      WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI,
+				      0);
+	if (!mpath_io_wq)
+		goto free_page;
+	mpath_life_wq = alloc_workqueue("mpath_life", WQ_UNBOUND, 0);
+	if (!mpath_life_wq)
+		goto destroy_io_wq;
+	return 0;
+
+destroy_io_wq:
+	destroy_workqueue(mpath_io_wq);
+free_page:
+	__free_page(mpath_scratch_page);
+	return -ENOMEM;
+}
+
+static void __exit mpath_exit(void)
+{
+	destroy_workqueue(mpath_life_wq);
+	destroy_workqueue(mpath_io_wq);
+	__free_page(mpath_scratch_page);
+}
+
+/* before the drivers that use it */
+subsys_initcall(mpath_init);
+module_exit(mpath_exit);
+
+MODULE_DESCRIPTION("One disk over several paths");
+MODULE_LICENSE("GPL");
+
+#ifdef CONFIG_MULTIPATH_KUNIT_TEST
+#include "multipath_kunit.c"
+#endif
