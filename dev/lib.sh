@@ -91,6 +91,7 @@ step() {
 		return
 	fi
 	# A group of its own, to be able to end all of it.
+	: >"$log"
 	setsid "$@" >"$log" 2>&1 </dev/null &
 	pid=$!
 	# shellcheck disable=SC2064
