@@ -22,6 +22,15 @@ kgit() {
 		git -C "$src" -c core.fsmonitor=false -c gc.auto=0 -c advice.detachedHead=false "$@"
 }
 
+# lock NAME: wait until no other script of this checkout has NAME, and keep it
+# until the end of this one.
+lock() {
+	local fd
+
+	exec {fd}>"$build/.lock-$1"
+	flock -n "$fd" || { say "waiting for another run (of $1) to end"; flock "$fd"; }
+}
+
 # need PACKAGE...: install by apt those that are missing.
 need() {
 	local p missing=() sudo=()
