@@ -76,10 +76,10 @@ progress_end() {
 
 # The lines of a log that tell why a step failed.
 why() {
-	local log=$1 pattern='error|warning:|undefined|No such|not found|cannot|fatal|FAILED|\*\*\*|Killed|No space'
+	local log=$1 pattern='[Ee]rror:|ERROR|warning:|undefined|No such file|not found|annot |fatal:|\*\*\*|Killed|No space'
 
-	if grep -qiE "$pattern" "$log"; then
-		grep -iE -A 3 "$pattern" "$log" | tail -n 20
+	if grep -qE "$pattern" "$log"; then
+		grep -E -A 3 "$pattern" "$log" | grep -vE '^(--| +(CC|LD|AR|AS|HOSTCC|CHECK) )' | tail -n 20
 	else
 		tail -n 20 "$log"
 	fi
