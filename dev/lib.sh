@@ -78,11 +78,9 @@ progress_end() {
 why() {
 	local log=$1 pattern='[Ee]rror:|ERROR|warning:|undefined|No such file|not found|annot |fatal:|\*\*\*|Killed|No space'
 
-	if grep -qE "$pattern" "$log"; then
-		grep -E -A 3 "$pattern" "$log" | grep -vE '^(--| +(CC|LD|AR|AS|HOSTCC|CHECK) )' | tail -n 20
-	else
-		tail -n 20 "$log"
-	fi
+	# make repeats a failure at each level.
+	grep -vE '^make(\[[0-9]+\])?: (\*\*\* (\[|Waiting)|Target|Entering|Leaving)' "$log" | grep -E -A 3 "$pattern" |
+		grep -vE '^(--| +(CC|LD|AR|AS|HOSTCC|CHECK) )' | tail -n 20 | grep . || tail -n 20 "$log"
 }
 
 # step NAME WHAT COMMAND...: run a long command with its output in
