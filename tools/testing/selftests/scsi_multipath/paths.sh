@@ -5,7 +5,7 @@
 #
 # guest-timeout: 600
 
-# shellcheck disable=SC2005,SC2046,SC2086
+# shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=means.sh

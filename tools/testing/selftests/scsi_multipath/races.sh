@@ -1,0 +1,199 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Paths come and go while they are used, by several hands at once.
+#
+# guest-timeout: 600
+
+# shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=means.sh
+. "$(dirname "$0")/means.sh"
+
+# I/O is on its way to each path as it is unbound.
+t_unbind_100() {
+	local i h all n
+
+	mapfile -t all < <(hctls)
+	policy round-robin
+	fio_start
+	for ((i = 0; i < 100; i++)); do
+		h=${all[i % 2]}
+		n=$(requests "$h")
+		down_unbind "$h"
+		up_unbind "$h"
+		wait_for 20 usable "$h" || fail "round $i: $h is $(state "$h")"
+		wait_for 20 requests_above "$h" $((n + 10)) || fail "round $i: $h gets no I/O"
+		fio_alive
+	done
+	fio_stop
+	none_parked || fail "parked: $(parked)"
+	is "paths" 2 "$(count $(hctls))"
+}
+
+# once H:C:T:L TIMES: delete and find it again, whoever else does so
+churn() {
+	local i
+
+	for ((i = 0; i < $2; i++)); do
+		down_delete "$1" 2>/dev/null || :
+		up_delete "$1"
+	done
+}
+
+t_delete_race() {
+	local all pids=() p h
+
+	mapfile -t all < <(hctls)
+	policy round-robin
+	fio_start
+	# two on the same path, one on another
+	for h in "${all[0]}" "${all[0]}" "${all[1]}"; do
+		background churn "$h" 12
+		pids+=("$bg_pid")
+	done
+	for p in "${pids[@]}"; do
+		wait_for 120 gone "$p" || fail "a deletion or a scan hangs"
+	done
+	for h in "${all[@]}"; do
+		[[ -d $(sdev "$h") ]] || up_delete "$h"
+	done
+	for h in "${all[@]}"; do
+		wait_for 20 usable "$h" || fail "$h is $(state "$h")"
+	done
+	fio_stop
+	none_parked || fail "parked: $(parked)"
+	is "paths" 4 "$(count $(hctls))"
+}
+
+look() {
+	local d
+
+	set +e
+	trap - ERR
+	while :; do
+		for d in /dev/sd?; do read_block "${d#/dev/}"; done
+		cat /sys/block/sd*/{mpath_*,multipath/*/mpath_*,delayed_removal_secs} /sys/class/scsi_mpath_device/*/*
+	done >/dev/null 2>&1
+}
+change() {
+	local d
+
+	set +e
+	trap - ERR
+	while :; do
+		for d in /sys/class/scsi_mpath_device/*/iopolicy; do echo round-robin >$d; done
+		for d in /sys/block/sd*/delayed_removal_secs; do echo 1 >$d; echo 0 >$d; done
+	done >/dev/null 2>&1
+}
+
+# The last path goes, so that the disk does, while it is opened, read, shown,
+# and while its paths are found again.
+t_rescan_open() {
+	local pids=() p h all
+
+	mapfile -t all < <(hctls)
+	background look
+	background change
+	for h in "${all[@]}"; do
+		background churn "$h" 12
+		pids+=("$bg_pid")
+	done
+	for p in "${pids[@]}"; do
+		wait_for 120 gone "$p" || fail "a deletion or a scan hangs"
+	done
+	stop_tasks
+	for h in "${all[@]}"; do
+		[[ -d $(sdev "$h") ]] || up_delete "$h"
+	done
+	wait_for 20 have_paths 2 || fail "there are not two paths: $(heads)"
+	is "read" none "$(errno_of read_block "$(head_disk)")"
+	none_parked || fail "parked: $(parked)"
+}
+
+# All paths unbound, and bound, by as many hands at once.
+t_unbind_together() {
+	local i h pids p all
+
+	mapfile -t all < <(hctls)
+	for i in {1..12}; do
+		pids=()
+		for h in "${all[@]}"; do
+			background down_unbind "$h"
+			pids+=("$bg_pid")
+		done
+		for p in "${pids[@]}"; do wait_for 20 gone "$p" || fail "round $i: unbinding hangs"; done
+		wait_for 10 no_heads || fail "round $i: the disk stays without paths"
+		pids=()
+		for h in "${all[@]}"; do
+			background up_unbind "$h"
+			pids+=("$bg_pid")
+		done
+		for p in "${pids[@]}"; do wait_for 20 gone "$p" || fail "round $i: binding hangs"; done
+		wait_for 20 have_paths 4 || fail "round $i: not one disk with four paths"
+	done
+	is "logical units" 1 "$(ls /sys/class/scsi_mpath_device | wc -l)"
+	is "read" none "$(errno_of read_block "$(head_disk)")"
+}
+
+# The disk is open while its last path goes.
+t_open() {
+	local h all pid disk
+
+	mapfile -t all < <(hctls)
+	disk=$(head_disk)
+	exec 9<"/dev/$disk"
+	for h in "${all[@]}"; do
+		background down_unbind "$h"
+		wait_for 10 gone "$bg_pid" || fail "unbinding waits for whoever has the disk open"
+	done
+	wait_for 10 no_heads || fail "the disk stays"
+	[[ ! -e /sys/block/$disk && ! -b /dev/$disk ]] || fail "the disk stays in sysfs or /dev"
+	is "what is read from what was open" 0 "$(dd bs=4k count=1 status=none <&9 2>/dev/null | wc -c)"
+
+	for h in "${all[@]}"; do up_unbind "$h"; done
+	wait_for 20 have_paths "${#all[@]}" || fail "no disk of all paths again"
+	is "read from the new disk" none "$(errno_of read_block "$(head_disk)")"
+	is "what is read from what was open" 0 "$(dd bs=4k count=1 status=none <&9 2>/dev/null | wc -c)"
+	exec 9<&-
+	is "read from the new disk" none "$(errno_of read_block "$(head_disk)")"
+}
+
+# The same under I/O, which has to end.
+t_last_path() {
+	local h
+
+	fio_start
+	for h in $(hctls); do down_unbind "$h"; done
+	wait_for 20 no_heads || fail "the disk stays"
+	wait_for 20 gone "$fio_pid" || fail "I/O does not end"
+	! wait "$fio_pid" || fail "I/O goes on without a path"
+}
+
+# Links cut, I/O parked, then the paths removed: nothing is left to wake it.
+t_parked_removed() {
+	local h all
+
+	mapfile -t all < <(hctls)
+	fio_start
+	for h in "${all[@]}"; do down_link "$h"; done
+	wait_for 20 some_parked || fail "nothing is parked"
+	for h in "${all[@]}"; do
+		background down_unbind "$h"
+		wait_for 20 gone "$bg_pid" || fail "unbinding hangs"
+	done
+	wait_for 20 no_heads || fail "the disk stays"
+	wait_for 20 gone "$fio_pid" || fail "parked I/O does not end"
+	! wait "$fio_pid" || fail "I/O goes on without a path"
+}
+
+testcase t_unbind_100 "rig_loop on 2" "A19, A14: sd unbound and bound 100 times under I/O"
+testcase t_delete_race "rig_loop on 4" "A14, A15: paths deleted and found by three hands under I/O"
+testcase t_unbind_together "rig_loop on 4" "A8, A11, A12: all paths unbound at once, and bound at once"
+testcase t_open "rig_loop on 4" "A6: removal does not wait for whoever has the disk open"
+testcase t_last_path "rig_loop on 2" "A4: I/O ends when the last path goes"
+testcase t_parked_removed "rig_loop on 2 abc2" "A4: parked I/O ends when the last path goes"
+testcase t_rescan_open "rig_debug on 2" "A8, A9, A11, A12, A15: the disk comes and goes while it is opened and looked at"
+
+run_tests "$@"
