@@ -44,6 +44,8 @@
 /* A failed path is tested after this time, then less and less often. */
 #define MPATH_BACKOFF_MIN	msecs_to_jiffies(100)
 #define MPATH_BACKOFF_MAX	(5 * HZ)
+/* There is no better use of a path's time as long as no other one serves. */
+#define MPATH_BACKOFF_URGENT	msecs_to_jiffies(400)
 /* A path that fails again this soon after a good test was not good. */
 #define MPATH_TRUST_TIME	(10 * HZ)
 /* Tests that fail for so long mean that nothing is under way. */
@@ -57,8 +59,10 @@
 /* Bounded so that the time in jiffies stays far from wrapping on 32 bit. */
 #define MPATH_REMOVAL_SECS_MAX	(24 * 60 * 60)
 
-/* bios in flight; must make progress when memory is short */
+/* parked bios; must make progress when memory is short */
 static struct workqueue_struct *mpath_io_wq;
+/* tests of failed paths; any number may sleep until their commands time out */
+static struct workqueue_struct *mpath_test_wq;
 /* lives of disks; may wait for I/O */
 static struct workqueue_struct *mpath_life_wq;
 /* Where test reads go. Nobody looks at it, so one serves all paths at once. */
@@ -297,10 +301,10 @@ static enum mpath_state mpath_effective_state(const struct mpath_device *path,
 {
 	if (!path->listed)
 		return MPATH_REMOVED;
-	if (path->mismatch)
-		return MPATH_MISMATCH;
 	if (!mpath_state_is_usable(state))
 		return state;
+	if (path->mismatch)
+		return MPATH_MISMATCH;
 	if (path->degraded)
 		return MPATH_DEGRADED;
 	if (path->failed)
@@ -331,7 +335,31 @@ static void mpath_start_lost_time(struct mpath_head *head)
 {
 	lockdep_assert_held(&head->lock);
 
-	head->lost_until = jiffies + head->delayed_removal_secs * HZ;
+	head->lost_until = get_jiffies_64() +
+			   (u64)head->delayed_removal_secs * HZ;
+}
+
+/* How much longer bios are parked, or the disk is kept, in jiffies. */
+static unsigned long mpath_lost_time_left(const struct mpath_head *head)
+{
+	u64 now = get_jiffies_64();
+
+	return time_before64(now, head->lost_until) ?
+	       head->lost_until - now : 0;
+}
+
+/* The last usable path is gone: do not wait for those that failed earlier. */
+static void mpath_hurry_tests(struct mpath_head *head)
+{
+	struct mpath_device *path;
+
+	list_for_each_entry(path, &head->paths, entry) {
+		if (!path->failed || path->backoff <= MPATH_BACKOFF_URGENT)
+			continue;
+		path->backoff = MPATH_BACKOFF_MIN;
+		mod_delayed_work(mpath_test_wq, &path->test_work,
+				 path->backoff);
+	}
 }
 
 /*
@@ -354,58 +382,87 @@ static void mpath_changed(struct mpath_head *head)
 	outlook = mpath_paths_outlook(head);
 	if (outlook == MPATH_LOST && head->outlook != MPATH_LOST)
 		mpath_start_lost_time(head);
+	if (outlook != MPATH_SERVING && head->outlook == MPATH_SERVING)
+		mpath_hurry_tests(head);
 	head->outlook = outlook;
 
 	if (head->outlook != head->reported || !bio_list_empty(&head->parked))
 		mpath_kick(head);
 }
 
-/* The one place where a path's state changes. */
-static void mpath_update_path(struct mpath_device *path)
+/*
+ * The one place where a path's state changes. Returns true if the transport has
+ * come back: a failed path need not wait for its next test then.
+ */
+static bool mpath_update_path(struct mpath_device *path)
 {
 	struct mpath_head *head = path->head;
-	bool preferred = false;
-	enum mpath_state state;
+	enum mpath_state transport, state;
+	bool preferred = false, returned;
 
 	lockdep_assert_held(&head->lock);
 
-	state = mpath_effective_state(path,
-				      head->ops->get_state(path, &preferred));
-	if (state == path->state && preferred == path->preferred)
-		return;
+	transport = head->ops->get_state(path, &preferred);
+	returned = mpath_state_is_usable(transport) &&
+		   !mpath_state_is_usable(path->transport);
+	path->transport = transport;
+	if (returned && path->listed && path->failed)
+		mod_delayed_work(mpath_test_wq, &path->test_work, 0);
 
-	WRITE_ONCE(path->state, state);
-	WRITE_ONCE(path->preferred, preferred);
-	mpath_changed(head);
+	state = mpath_effective_state(path, transport);
+	if (state != path->state || preferred != path->preferred) {
+		WRITE_ONCE(path->state, state);
+		WRITE_ONCE(path->preferred, preferred);
+		mpath_changed(head);
+	}
+	return returned;
 }
 
 /**
- * mpath_path_changed - take note that ->get_state() has a new answer
+ * mpath_path_changed - take note that ->get_state() may have a new answer
  * @path: a path that has joined a head
  *
- * To be called after the change. Also wakes the test of a failed path, as
- * whatever has changed may be what it waits for.
+ * To be called after the change.
  *
  * Context: any.
+ * Return: true if the path could not be used before by that answer, and can
+ * now.
  */
-void mpath_path_changed(struct mpath_device *path)
+bool mpath_path_changed(struct mpath_device *path)
 {
 	struct mpath_head *head = path->head;
 	unsigned long flags;
+	bool returned;
 
 	spin_lock_irqsave(&head->lock, flags);
-	if (path->listed) {
-		mpath_update_path(path);
-		if (path->failed)
-			mod_delayed_work(mpath_io_wq, &path->probe_work, 0);
-	}
+	returned = mpath_update_path(path) && path->listed;
 	spin_unlock_irqrestore(&head->lock, flags);
+	return returned;
 }
 EXPORT_SYMBOL_GPL(mpath_path_changed);
 
-static unsigned long mpath_next_backoff(unsigned long backoff)
+/* Might another path have done better? */
+static bool mpath_is_path_error(blk_status_t status)
 {
-	return clamp(2 * backoff, MPATH_BACKOFF_MIN, MPATH_BACKOFF_MAX);
+	switch (status) {
+	case BLK_STS_OK:
+	/* The issuer did not want to wait and can try again itself. */
+	case BLK_STS_AGAIN:
+	/* what the issuer asked for */
+	case BLK_STS_INVAL:
+	case BLK_STS_DURATION_LIMIT:
+		return false;
+	default:
+		return blk_path_error(status);
+	}
+}
+
+static unsigned long mpath_next_backoff(const struct mpath_device *path)
+{
+	unsigned long max = path->head->outlook == MPATH_SERVING ?
+			    MPATH_BACKOFF_MAX : MPATH_BACKOFF_URGENT;
+
+	return clamp(2 * path->backoff, MPATH_BACKOFF_MIN, max);
 }
 
 /*
@@ -424,11 +481,11 @@ static void mpath_fail_path(struct mpath_device *path)
 	if (time_after(jiffies, path->recovered_at + MPATH_TRUST_TIME))
 		path->backoff = MPATH_BACKOFF_MIN;
 	else
-		path->backoff = mpath_next_backoff(path->backoff);
+		path->backoff = mpath_next_backoff(path);
 	path->failed = true;
 	path->failed_at = jiffies;
 	mpath_update_path(path);
-	mod_delayed_work(mpath_io_wq, &path->probe_work, path->backoff);
+	mod_delayed_work(mpath_test_wq, &path->test_work, path->backoff);
 }
 
 static void mpath_path_tested(struct mpath_device *path, blk_status_t status)
@@ -440,15 +497,15 @@ static void mpath_path_tested(struct mpath_device *path, blk_status_t status)
 		goto out;
 
 	/* An error that another path would give as well proves this one. */
-	if (!status || !blk_path_error(status)) {
+	if (!mpath_is_path_error(status)) {
 		path->failed = false;
 		path->degraded = false;
 		path->recovered_at = jiffies;
 	} else {
 		if (time_after(jiffies, path->failed_at + MPATH_DEGRADED_TIME))
 			path->degraded = true;
-		path->backoff = mpath_next_backoff(path->backoff);
-		queue_delayed_work(mpath_io_wq, &path->probe_work,
+		path->backoff = mpath_next_backoff(path);
+		queue_delayed_work(mpath_test_wq, &path->test_work,
 				   path->backoff);
 	}
 	mpath_update_path(path);
@@ -471,17 +528,15 @@ static blk_status_t mpath_test_read(struct mpath_device *path)
 	return bio.bi_status;
 }
 
-static void mpath_probe_work(struct work_struct *work)
+static void mpath_test_work(struct work_struct *work)
 {
 	struct mpath_device *path =
 		container_of(to_delayed_work(work), struct mpath_device,
-			     probe_work);
-	bool preferred;
+			     test_work);
 
 	/* Without the transport there is no use; its return starts the test. */
-	if (!mpath_state_is_usable(path->head->ops->get_state(path, &preferred)))
-		return;
-	mpath_path_tested(path, mpath_test_read(path));
+	if (mpath_state_is_usable(READ_ONCE(path->transport)))
+		mpath_path_tested(path, mpath_test_read(path));
 }
 
 /*
@@ -509,10 +564,7 @@ static bool mpath_failover(struct mpath_device *path, struct mpath_io *io)
 	struct mpath_head *head = path->head;
 	unsigned long flags;
 
-	if (!blk_path_error(io->clone.bi_status))
-		return false;
-	/* The issuer did not want to wait and can try again itself. */
-	if (io->clone.bi_status == BLK_STS_AGAIN)
+	if (!mpath_is_path_error(io->clone.bi_status))
 		return false;
 	if (++io->tries >= MPATH_MAX_TRIES)
 		return false;
@@ -550,7 +602,13 @@ static void mpath_send(struct mpath_device *path, struct mpath_io *io)
 	bio_clone_blkg_association(clone, bio);
 	/* The end of the device has been checked on the head. */
 	bio_set_flag(clone, BIO_REMAPPED);
-	/* There are other paths to retry on. */
+	/*
+	 * There are other paths for errors of the transport. Errors of the
+	 * device are to be retried here, even for an issuer who does not care,
+	 * as the path would be blamed for them. That includes read-ahead, of
+	 * which blk-mq makes a request that is not retried at all.
+	 */
+	clone->bi_opf &= ~(REQ_RAHEAD | REQ_FAILFAST_MASK);
 	clone->bi_opf |= REQ_FAILFAST_TRANSPORT;
 	clone->bi_end_io = mpath_end_clone;
 
@@ -565,7 +623,7 @@ static bool mpath_may_wait(const struct mpath_head *head)
 		return false;
 	if (head->outlook == MPATH_WAITING)
 		return true;
-	return time_before(jiffies, head->lost_until);
+	return mpath_lost_time_left(head);
 }
 
 /* When the parked bios must be looked at again, if nothing happens. */
@@ -574,7 +632,7 @@ static unsigned long mpath_patience(const struct mpath_head *head)
 	unsigned long patience = MPATH_SAFETY_TIME;
 
 	if (head->outlook == MPATH_LOST)
-		patience = min(patience, head->lost_until - jiffies);
+		patience = min(patience, mpath_lost_time_left(head));
 	return patience;
 }
 
@@ -693,29 +751,31 @@ static int mpath_renew_clone(struct mpath_io *io)
 	return ret;
 }
 
+static void mpath_resend_io(struct mpath_head *head, struct mpath_io *io)
+{
+	if (mpath_renew_clone(io))
+		mpath_end_io(io, BLK_STS_RESOURCE);
+	else
+		mpath_submit_io(head, io);
+}
+
 static void mpath_report(struct mpath_head *head, enum mpath_outlook outlook,
 			 unsigned int nr_parked)
 {
-	if (!head->disk)
-		return;
+	const char *name = head->disk->disk_name;
 
 	switch (outlook) {
 	case MPATH_SERVING:
-		pr_info("%s: a path is usable again, sending %u parked bios\n",
-			head->disk->disk_name, nr_parked);
+		pr_info_ratelimited("%s: a path is usable again, sending %u parked bios\n",
+				    name, nr_parked);
 		break;
 	case MPATH_WAITING:
-		pr_warn("%s: no usable path, I/O waits for one to come back\n",
-			head->disk->disk_name);
+		pr_warn_ratelimited("%s: no usable path, I/O waits for one to come back\n",
+				    name);
 		break;
 	case MPATH_LOST:
-		if (head->delayed_removal_secs)
-			pr_warn("%s: no path left, I/O waits %u s, then fails\n",
-				head->disk->disk_name,
-				head->delayed_removal_secs);
-		else
-			pr_warn("%s: no path left, I/O fails\n",
-				head->disk->disk_name);
+		pr_warn_ratelimited("%s: no path left, I/O fails after %u s\n",
+				    name, head->delayed_removal_secs);
 		break;
 	}
 }
@@ -726,19 +786,23 @@ static void mpath_requeue_work(struct work_struct *work)
 		container_of(to_delayed_work(work), struct mpath_head,
 			     requeue_work);
 	enum mpath_outlook outlook;
+	struct mpath_device *path;
 	unsigned int nr_parked;
 	struct bio_list bios;
 	struct bio *clone;
 	bool news;
 
 	spin_lock_irq(&head->lock);
+	/* Should a change not have been heard of, this finds out. */
+	list_for_each_entry(path, &head->paths, entry)
+		mpath_update_path(path);
 	bios = head->parked;
+	bio_list_init(&head->parked);
 	nr_parked = head->nr_parked;
 	outlook = head->outlook;
-	news = outlook != head->reported;
-	bio_list_init(&head->parked);
-	head->nr_parked = 0;
-	head->reported = outlook;
+	news = head->disk && outlook != head->reported;
+	if (news)
+		head->reported = outlook;
 	spin_unlock_irq(&head->lock);
 
 	if (news)
@@ -746,12 +810,10 @@ static void mpath_requeue_work(struct work_struct *work)
 
 	/* In their order; one that is parked again goes to the end of the list. */
 	while ((clone = bio_list_pop(&bios))) {
-		struct mpath_io *io = mpath_clone_to_io(clone);
-
-		if (mpath_renew_clone(io))
-			mpath_end_io(io, BLK_STS_RESOURCE);
-		else
-			mpath_submit_io(head, io);
+		spin_lock_irq(&head->lock);
+		head->nr_parked--;
+		spin_unlock_irq(&head->lock);
+		mpath_resend_io(head, mpath_clone_to_io(clone));
 	}
 }
 
@@ -818,17 +880,10 @@ static int mpath_next_life(enum mpath_life life, enum mpath_event event)
 	return next[life][event];
 }
 
-static unsigned long mpath_removal_delay(const struct mpath_head *head)
-{
-	long delay = head->lost_until - jiffies;
-
-	return max(delay, 0L);
-}
-
 static void mpath_arm_removal(struct mpath_head *head)
 {
 	mod_delayed_work(mpath_life_wq, &head->removal_work,
-			 mpath_removal_delay(head));
+			 mpath_lost_time_left(head));
 }
 
 /*
@@ -874,16 +929,21 @@ static void mpath_release(struct kref *kref)
 	head->ops->release(head);
 }
 
-/*
- * Delete the disk of a dead head. There is no member, so no clone is on its
- * way, and none is parked any more once the worker has been here: a dead head
- * parks nothing. Outside the mutex, as deleting the disk waits for users of its
- * attributes, who may want it.
- */
-static void mpath_bury(struct mpath_head *head)
+/* Send or end what is parked. */
+static void mpath_flush_parked(struct mpath_head *head)
 {
 	mpath_kick(head);
 	flush_delayed_work(&head->requeue_work);
+}
+
+/*
+ * Delete the disk of a dead head. If its last path is still listed, it takes
+ * what file systems write back on this occasion. A dead head parks nothing any
+ * more but what fails on that path, see mpath_leave().
+ */
+static void mpath_bury(struct mpath_head *head)
+{
+	mpath_flush_parked(head);
 	cancel_work_sync(&head->scan_work);
 
 	if (head->disk)
@@ -905,7 +965,7 @@ static void mpath_removal_work(struct work_struct *work)
 	/* A path may have come, and gone again, or the delay been changed. */
 	if (head->life != MPATH_PENDING)
 		goto unlock;
-	if (mpath_removal_delay(head)) {
+	if (mpath_lost_time_left(head)) {
 		mpath_arm_removal(head);
 		goto unlock;
 	}
@@ -953,6 +1013,8 @@ static void mpath_scan_work(struct work_struct *work)
 static void mpath_init_limits(struct queue_limits *lim)
 {
 	blk_set_stacking_limits(lim);
+	/* The paths say what they need; the default is more than most do. */
+	lim->dma_alignment = 0;
 	lim->features |= BLK_FEAT_IO_STAT | BLK_FEAT_NOWAIT;
 }
 
@@ -1003,16 +1065,26 @@ static void mpath_update_limits(struct mpath_head *head)
 			head->disk->disk_name);
 }
 
+static bool mpath_blocks_fit(struct mpath_head *head, struct mpath_device *path)
+{
+	return queue_logical_block_size(path->disk->queue) ==
+	       queue_logical_block_size(head->disk->queue);
+}
+
+/* A path that does not know its size has no say, and does not fit either. */
+static bool mpath_path_votes(struct mpath_head *head, struct mpath_device *path)
+{
+	return get_capacity(path->disk) && mpath_blocks_fit(head, path);
+}
+
 static bool mpath_all_paths_have(struct mpath_head *head, sector_t capacity)
 {
 	struct mpath_device *path;
 
-	list_for_each_entry(path, &head->paths, entry) {
-		sector_t other = get_capacity(path->disk);
-
-		if (other && other != capacity)
+	list_for_each_entry(path, &head->paths, entry)
+		if (mpath_path_votes(head, path) &&
+		    get_capacity(path->disk) != capacity)
 			return false;
-	}
 	return true;
 }
 
@@ -1024,9 +1096,8 @@ static void mpath_update_capacity(struct mpath_head *head)
 
 	list_for_each_entry(path, &head->paths, entry) {
 		new = get_capacity(path->disk);
-		if (!new || new == old)
-			continue;
-		if (old && !mpath_all_paths_have(head, new))
+		if (new == old || !mpath_path_votes(head, path) ||
+		    !mpath_all_paths_have(head, new))
 			continue;
 		if (new < old)
 			pr_warn("%s: all paths say %llu sectors, were %llu: the disk shrinks\n",
@@ -1039,9 +1110,8 @@ static void mpath_update_capacity(struct mpath_head *head)
 /* A path that is larger than the disk will do: others have yet to grow. */
 static bool mpath_path_fits(struct mpath_head *head, struct mpath_device *path)
 {
-	return get_capacity(path->disk) >= get_capacity(head->disk) &&
-	       queue_logical_block_size(path->disk->queue) ==
-	       queue_logical_block_size(head->disk->queue);
+	return mpath_path_votes(head, path) &&
+	       get_capacity(path->disk) >= get_capacity(head->disk);
 }
 
 static void mpath_check_path(struct mpath_device *path)
@@ -1049,13 +1119,15 @@ static void mpath_check_path(struct mpath_device *path)
 	struct mpath_head *head = path->head;
 	bool mismatch = !mpath_path_fits(head, path);
 
-	if (mismatch && !path->mismatch)
+	path->sized = get_capacity(path->disk);
+	if (mismatch && !path->warned && path->sized)
 		pr_warn("%s: path %s has %llu sectors and blocks of %u bytes, the disk has %llu and %u: not used\n",
 			head->disk->disk_name, path->disk->disk_name,
 			(u64)get_capacity(path->disk),
 			queue_logical_block_size(path->disk->queue),
 			(u64)get_capacity(head->disk),
 			queue_logical_block_size(head->disk->queue));
+	path->warned = mismatch;
 
 	spin_lock_irq(&head->lock);
 	path->mismatch = mismatch;
@@ -1074,40 +1146,36 @@ static void mpath_update_read_only(struct mpath_head *head)
 		set_disk_ro(head->disk, read_only);
 }
 
-static void mpath_revalidate_locked(struct mpath_head *head)
+static void mpath_link_path(struct mpath_device *path)
 {
-	struct mpath_device *path;
+	struct kobject *head_kobj = &disk_to_dev(path->head->disk)->kobj;
+	struct kobject *path_kobj = &disk_to_dev(path->disk)->kobj;
 
-	lockdep_assert_held(&head->mutex);
-
-	if (!head->disk || list_empty(&head->paths))
+	if (path->linked)
 		return;
-	mpath_update_capacity(head);
-	list_for_each_entry(path, &head->paths, entry)
-		mpath_check_path(path);
-	mpath_update_read_only(head);
-	mpath_update_limits(head);
+	path->linked = !sysfs_add_link_to_group(head_kobj,
+						mpath_disk_link_group.name,
+						path_kobj,
+						path->disk->disk_name);
+	if (!path->linked)
+		pr_warn("%s: no sysfs link to %s\n",
+			path->head->disk->disk_name, path->disk->disk_name);
 }
 
-/**
- * mpath_revalidate - bring the disk in line with its paths
- * @head: the head
- *
- * To be called when the capacity, the limits or the write protection of a
- * path's disk may have changed. The disk takes a new size once all paths have
- * it. A path that is smaller than the disk or has other blocks carries no I/O
- * until it fits.
- *
- * Context: process, may sleep.
- */
-void mpath_revalidate(struct mpath_head *head)
+static void mpath_unlink_path(struct mpath_device *path)
 {
-	mutex_lock(&head->mutex);
-	mpath_revalidate_locked(head);
-	mutex_unlock(&head->mutex);
+	if (!path->linked)
+		return;
+	path->linked = false;
+	sysfs_remove_link_from_group(&disk_to_dev(path->head->disk)->kobj,
+				     mpath_disk_link_group.name,
+				     path->disk->disk_name);
 }
-EXPORT_SYMBOL_GPL(mpath_revalidate);
 
+/*
+ * The disk is made as what its first path of a known size is. Until then no
+ * path carries I/O.
+ */
 static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 {
 	struct queue_limits lim;
@@ -1115,7 +1183,8 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	int ret;
 
 	mpath_init_limits(&lim);
-	mpath_stack_limits(head, &lim);
+	queue_limits_stack_bdev(&lim, path->disk->part0, 0,
+				path->disk->disk_name);
 	disk = blk_alloc_disk(&lim, path->numa_node);
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
@@ -1125,6 +1194,12 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	set_disk_ro(disk, get_disk_ro(path->disk));
 	set_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
 	head->ops->init_disk(head, disk);
+
+	/* Whoever hears of the disk may read it at once. */
+	spin_lock_irq(&head->lock);
+	path->mismatch = false;
+	mpath_update_path(path);
+	spin_unlock_irq(&head->lock);
 
 	ret = device_add_disk(head->parent, disk, head->groups);
 	if (ret) {
@@ -1139,23 +1214,64 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	return 0;
 }
 
-static void mpath_link_path(struct mpath_device *path)
+static int mpath_need_disk(struct mpath_head *head)
 {
-	struct kobject *head_kobj = &disk_to_dev(path->head->disk)->kobj;
-	struct kobject *path_kobj = &disk_to_dev(path->disk)->kobj;
+	struct mpath_device *path;
 
-	if (sysfs_add_link_to_group(head_kobj, mpath_disk_link_group.name,
-				    path_kobj, path->disk->disk_name))
-		pr_warn("%s: no sysfs link to %s\n",
-			path->head->disk->disk_name, path->disk->disk_name);
+	list_for_each_entry(path, &head->paths, entry)
+		if (get_capacity(path->disk))
+			return mpath_add_disk(head, path);
+	return 0;
 }
 
-static void mpath_unlink_path(struct mpath_device *path)
+static int mpath_revalidate_locked(struct mpath_head *head)
 {
-	sysfs_remove_link_from_group(&disk_to_dev(path->head->disk)->kobj,
-				     mpath_disk_link_group.name,
-				     path->disk->disk_name);
+	struct mpath_device *path;
+	int ret;
+
+	lockdep_assert_held(&head->mutex);
+
+	if (!head->disk) {
+		ret = mpath_need_disk(head);
+		if (ret)
+			return ret;
+	}
+	if (!head->disk || list_empty(&head->paths))
+		return 0;
+
+	mpath_update_capacity(head);
+	list_for_each_entry(path, &head->paths, entry) {
+		mpath_check_path(path);
+		mpath_link_path(path);
+	}
+	mpath_update_read_only(head);
+	mpath_update_limits(head);
+	return 0;
 }
+
+/**
+ * mpath_revalidate - bring the disk in line with its paths
+ * @head: the head
+ *
+ * To be called when the capacity, the limits or the write protection of a
+ * path's disk may have changed. The disk takes a new size once all paths that
+ * know theirs have it. A path that is smaller than the disk or has other blocks
+ * carries no I/O until it fits.
+ *
+ * Context: process, may sleep.
+ */
+void mpath_revalidate(struct mpath_head *head)
+{
+	int ret;
+
+	mutex_lock(&head->mutex);
+	ret = mpath_revalidate_locked(head);
+	mutex_unlock(&head->mutex);
+	if (ret)
+		pr_err("no disk could be made for %s, error %d\n",
+		       dev_name(head->parent), ret);
+}
+EXPORT_SYMBOL_GPL(mpath_revalidate);
 
 static void mpath_path_drained(struct percpu_ref *ref)
 {
@@ -1168,29 +1284,41 @@ static void mpath_list_path(struct mpath_device *path)
 {
 	struct mpath_head *head = path->head;
 
+	lockdep_assert_held(&head->mutex);
+
 	spin_lock_irq(&head->lock);
 	path->listed = true;
+	/* until it has been compared with the disk */
+	path->mismatch = true;
 	list_add_tail_rcu(&path->entry, &head->paths);
 	mpath_update_path(path);
 	spin_unlock_irq(&head->lock);
 }
 
-/*
- * Take a path out of selection, and wait until the last bio has left it.
- *
- * After the first grace period nobody chooses the path afresh, so that it
- * stays out of the cached pointers once they have been cleared again. After
- * the second nobody has such a pointer in hand.
- */
 static void mpath_unlist_path(struct mpath_device *path)
 {
 	struct mpath_head *head = path->head;
+
+	lockdep_assert_held(&head->mutex);
 
 	spin_lock_irq(&head->lock);
 	path->listed = false;
 	list_del_rcu(&path->entry);
 	mpath_update_path(path);
 	spin_unlock_irq(&head->lock);
+}
+
+/*
+ * Wait until the last bio has left a path that is no longer listed. Outside the
+ * mutex: that may take as long as its commands do.
+ *
+ * After the first grace period nobody chooses the path afresh, so that it
+ * stays out of the cached pointers once they have been cleared again. After
+ * the second nobody has such a pointer in hand.
+ */
+static void mpath_drain_path(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
 
 	percpu_ref_kill(&path->ref);
 	synchronize_rcu();
@@ -1200,8 +1328,7 @@ static void mpath_unlist_path(struct mpath_device *path)
 	synchronize_rcu();
 
 	wait_for_completion(&path->drained);
-	cancel_delayed_work_sync(&path->probe_work);
-	percpu_ref_exit(&path->ref);
+	cancel_delayed_work_sync(&path->test_work);
 }
 
 /**
@@ -1214,37 +1341,42 @@ static void mpath_unlist_path(struct mpath_device *path)
  *
  * Context: process, may sleep.
  * Return: 0; -ENODEV if the head is dead, and a new one has to be made;
- * -ENOMEM. After success mpath_leave() has to be called in the end.
+ * -ENOMEM. After success mpath_leave() and mpath_forget() have to be called in
+ * the end.
  */
 int mpath_join(struct mpath_head *head, struct mpath_device *path)
 {
-	int index, ret = 0;
-
-	mutex_lock(&head->mutex);
-	if (head->life == MPATH_DEAD) {
-		ret = -ENODEV;
-		goto unlock;
-	}
-	index = ida_alloc(&head->indices, GFP_KERNEL);
-	if (index < 0) {
-		ret = index;
-		goto unlock;
-	}
+	int ret;
 
 	memset(path, 0, sizeof(*path));
 	path->head = head;
-	path->index = index;
+	path->transport = MPATH_REMOVED;
 	path->state = MPATH_REMOVED;
 	path->recovered_at = jiffies - MPATH_TRUST_TIME - 1;
 	init_completion(&path->drained);
 	INIT_LIST_HEAD(&path->entry);
-	INIT_DELAYED_WORK(&path->probe_work, mpath_probe_work);
+	INIT_DELAYED_WORK(&path->test_work, mpath_test_work);
+	ret = percpu_ref_init(&path->ref, mpath_path_drained, 0, GFP_KERNEL);
+	if (ret)
+		return ret;
+
+	mutex_lock(&head->mutex);
+	ret = -ENODEV;
+	if (head->life == MPATH_DEAD)
+		goto unlock;
+	ret = ida_alloc(&head->indices, GFP_KERNEL);
+	if (ret < 0)
+		goto unlock;
+	path->index = ret;
+	ret = 0;
 
 	kref_get(&head->kref);
 	head->nr_members++;
 	mpath_set_life(head, MPATH_JOINED);
 unlock:
 	mutex_unlock(&head->mutex);
+	if (ret)
+		percpu_ref_exit(&path->ref);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(mpath_join);
@@ -1255,12 +1387,11 @@ EXPORT_SYMBOL_GPL(mpath_join);
  * @disk: its disk, added; must stay until mpath_leave() has returned
  * @numa_node: node that it is attached to, or NUMA_NO_NODE
  *
- * The first path brings the head's disk with it. On the caller's side no lock
- * may be held that I/O, or an opener of a disk, needs.
+ * The first path whose disk has a size brings the head's disk with it. On the
+ * caller's side no lock may be held that I/O, or an opener of a disk, needs.
  *
  * Context: process, may sleep.
- * Return: 0, or an errno if the head's disk could not be made; the path has
- * not been added then.
+ * Return: 0, or an errno if the head's disk could not be made.
  */
 int mpath_add_path(struct mpath_device *path, struct gendisk *disk,
 		   int numa_node)
@@ -1268,27 +1399,13 @@ int mpath_add_path(struct mpath_device *path, struct gendisk *disk,
 	struct mpath_head *head = path->head;
 	int ret;
 
-	ret = percpu_ref_init(&path->ref, mpath_path_drained, 0, GFP_KERNEL);
-	if (ret)
-		return ret;
 	path->disk = disk;
 	path->numa_node = numa_node;
 
 	mutex_lock(&head->mutex);
-	if (head->disk)
-		mpath_check_path(path);
 	mpath_list_path(path);
-	if (head->disk)
-		mpath_revalidate_locked(head);
-	else
-		ret = mpath_add_disk(head, path);
-	if (!ret)
-		mpath_link_path(path);
+	ret = mpath_revalidate_locked(head);
 	mutex_unlock(&head->mutex);
-
-	/* Outside the mutex: a bio may be on the path for long. */
-	if (ret)
-		mpath_unlist_path(path);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(mpath_add_path);
@@ -1299,26 +1416,17 @@ EXPORT_SYMBOL_GPL(mpath_add_path);
  *
  * Waits until no bio is on the path. Bios that fail on it meanwhile go to
  * other paths. The last path's leave decides about the head's disk: it goes, or
- * it stays for mpath_head.delayed_removal_secs. The reference to the head is
- * gone afterwards.
+ * it stays for mpath_head.delayed_removal_secs. The path keeps its number, and
+ * a reference to the head, until mpath_forget().
  *
  * Context: process, may sleep, also for as long as the path's commands take.
  */
 void mpath_leave(struct mpath_device *path)
 {
 	struct mpath_head *head = path->head;
-	bool dead = false;
+	bool listed, dead = false;
 
 	mutex_lock(&head->mutex);
-	if (path->listed) {
-		mpath_unlink_path(path);
-		mutex_unlock(&head->mutex);
-		mpath_unlist_path(path);
-		mutex_lock(&head->mutex);
-		mpath_revalidate_locked(head);
-	}
-
-	ida_free(&head->indices, path->index);
 	if (!--head->nr_members)
 		dead = mpath_set_life(head, head->delayed_removal_secs ?
 				      MPATH_LEFT_TO_WAIT : MPATH_LEFT_FOR_GOOD);
@@ -1329,9 +1437,45 @@ void mpath_leave(struct mpath_device *path)
 		cancel_delayed_work_sync(&head->removal_work);
 		mpath_bury(head);
 	}
-	kref_put(&head->kref, mpath_release);
+
+	mutex_lock(&head->mutex);
+	listed = path->listed;
+	if (listed) {
+		/* The links have gone with the disk. */
+		if (!dead)
+			mpath_unlink_path(path);
+		mpath_unlist_path(path);
+	}
+	mutex_unlock(&head->mutex);
+	if (listed)
+		mpath_drain_path(path);
+	percpu_ref_exit(&path->ref);
+
+	/* what has failed on the way out */
+	if (dead)
+		mpath_flush_parked(head);
+	else
+		mpath_revalidate(head);
 }
 EXPORT_SYMBOL_GPL(mpath_leave);
+
+/**
+ * mpath_forget - free the number of a path that has left
+ * @path: the path
+ *
+ * To be called when nothing that is named after the number is there any more.
+ * The reference to the head is gone afterwards.
+ *
+ * Context: process, may sleep.
+ */
+void mpath_forget(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
+
+	ida_free(&head->indices, path->index);
+	kref_put(&head->kref, mpath_release);
+}
+EXPORT_SYMBOL_GPL(mpath_forget);
 
 /**
  * mpath_head_init - make an empty head
@@ -1360,6 +1504,7 @@ int mpath_head_init(struct mpath_head *head, const struct mpath_head_ops *ops,
 	ida_init(&head->indices);
 	head->outlook = MPATH_LOST;
 	head->reported = MPATH_SERVING;
+	head->lost_until = get_jiffies_64();
 	INIT_DELAYED_WORK(&head->requeue_work, mpath_requeue_work);
 	INIT_DELAYED_WORK(&head->removal_work, mpath_removal_work);
 	INIT_WORK(&head->scan_work, mpath_scan_work);
@@ -1390,8 +1535,10 @@ EXPORT_SYMBOL_GPL(mpath_head_init);
  * mpath_head_exit - take down what mpath_head_init() has made
  * @head: a head that is being released
  *
- * Every clone is back in the pool by now: a clone in flight keeps its path a
- * member, a member keeps the head, and a dead head has no parked clones.
+ * Every clone is back in the pool by now. One on a path keeps mpath_leave()
+ * from returning; what was parked until then has been ended before the member's
+ * reference is dropped; and a submitter that finds no path is waited for when
+ * the disk's queue is frozen, in del_gendisk().
  *
  * Context: process, may sleep.
  */
@@ -1439,16 +1586,15 @@ static ssize_t delayed_removal_secs_store(struct device *dev,
 	if (secs > MPATH_REMOVAL_SECS_MAX)
 		return -ERANGE;
 
-	mutex_lock(&head->mutex);
+	/* Not the mutex: it is held while the attributes are being added. */
 	spin_lock_irq(&head->lock);
 	WRITE_ONCE(head->delayed_removal_secs, secs);
 	if (head->outlook == MPATH_LOST)
 		mpath_start_lost_time(head);
 	mpath_changed(head);
-	spin_unlock_irq(&head->lock);
 	if (head->life == MPATH_PENDING)
 		mpath_arm_removal(head);
-	mutex_unlock(&head->mutex);
+	spin_unlock_irq(&head->lock);
 	return count;
 }
 static DEVICE_ATTR_RW(delayed_removal_secs);
@@ -1503,11 +1649,16 @@ static int __init mpath_init(void)
 				      0);
 	if (!mpath_io_wq)
 		goto free_page;
+	mpath_test_wq = alloc_workqueue("mpath_test", WQ_UNBOUND, 0);
+	if (!mpath_test_wq)
+		goto destroy_io_wq;
 	mpath_life_wq = alloc_workqueue("mpath_life", WQ_UNBOUND, 0);
 	if (!mpath_life_wq)
-		goto destroy_io_wq;
+		goto destroy_test_wq;
 	return 0;
 
+destroy_test_wq:
+	destroy_workqueue(mpath_test_wq);
 destroy_io_wq:
 	destroy_workqueue(mpath_io_wq);
 free_page:
@@ -1518,6 +1669,7 @@ free_page:
 static void __exit mpath_exit(void)
 {
 	destroy_workqueue(mpath_life_wq);
+	destroy_workqueue(mpath_test_wq);
 	destroy_workqueue(mpath_io_wq);
 	__free_page(mpath_scratch_page);
 }

@@ -151,15 +151,15 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 {
 	struct scsi_mpath_device *smdev = to_scsi_mpath_device(path);
 	struct scsi_device *sdev = smdev->sdev;
-	enum mpath_state state;
 	unsigned char access_state;
+	enum mpath_state state;
 
 	*preferred = false;
 	state = scsi_mpath_sdev_state(READ_ONCE(sdev->sdev_state));
 	if (state != MPATH_OPTIMIZED)
 		return state;
 
-	if (!scsi_device_tpgs(sdev) || !sdev->handler)
+	if (!scsi_device_tpgs(sdev) || !READ_ONCE(sdev->handler))
 		return MPATH_OPTIMIZED;
 	if (!READ_ONCE(smdev->state_known))
 		return MPATH_UNKNOWN;
@@ -171,12 +171,19 @@ EXPORT_SYMBOL_GPL(scsi_mpath_path_state);
 
 void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 {
+	bool returned = false;
 	unsigned long flags;
 
 	spin_lock_irqsave(&smdev->lock, flags);
 	if (smdev->joined)
-		mpath_path_changed(&smdev->path);
+		returned = mpath_path_changed(&smdev->path);
 	spin_unlock_irqrestore(&smdev->lock, flags);
+
+	/* Its size could not be read before; have the device scanned again. */
+	if (returned && !smdev->path.sized)
+		sdev_evt_send_simple(smdev->sdev,
+				     SDEV_EVT_INQUIRY_CHANGE_REPORTED,
+				     GFP_ATOMIC);
 }
 EXPORT_SYMBOL_GPL(__scsi_mpath_state_changed);
 
@@ -443,14 +450,13 @@ void scsi_mpath_put_head(struct scsi_mpath_head *head)
 
 	mutex_lock(&scsi_mpath_heads_lock);
 	last = !--head->users;
-	if (last) {
+	if (last)
 		hash_del(&head->node);
-		device_del(&head->dev);
-	}
 	mutex_unlock(&scsi_mpath_heads_lock);
 
+	/* A head made anew for the same id has another number. */
 	if (last)
-		put_device(&head->dev);
+		device_unregister(&head->dev);
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_put_head);
 
@@ -546,7 +552,8 @@ void scsi_mpath_attach(struct scsi_device *sdev)
 	smdev->sdev = sdev;
 	smdev->attached = true;
 	spin_lock_init(&smdev->lock);
-	sdev->scsi_mpath_dev = smdev;
+	/* Those who change the device's state may look at it from now on. */
+	smp_store_release(&sdev->scsi_mpath_dev, smdev);
 	sdev_printk(KERN_INFO, sdev, "multipath: path to %s, %s\n",
 		    dev_name(&head->dev), head->vpd_id);
 }
@@ -570,6 +577,9 @@ void scsi_mpath_add_links(struct scsi_device *sdev)
 	if (!smdev->linked)
 		sdev_printk(KERN_WARNING, sdev, "multipath: no link from %s\n",
 			    dev_name(&smdev->head->dev));
+	if (scsi_device_tpgs(sdev) && !sdev->handler)
+		sdev_printk(KERN_WARNING, sdev,
+			    "multipath: no scsi_dh_alua, its ALUA state is not looked at\n");
 }
 
 /**

@@ -12,6 +12,7 @@
 #include <scsi/scsi_cmnd.h>
 #include <scsi/scsi_device.h>
 #include <scsi/scsi_host.h>
+#include <scsi/scsi_ioctl.h>
 #include <scsi/scsi_multipath.h>
 #include <scsi/scsicam.h>
 
@@ -42,48 +43,43 @@ static struct sd_mpath_disk *to_sd_mpath_disk(struct mpath_head *mpath)
 }
 
 /*
- * What users ask of the disk and a path answers. The path's disk is pinned for
- * that, not the path: a passthrough command may take hours, and the path must
- * be able to leave meanwhile.
+ * Get the device of a usable path, to be put with scsi_device_put(). Only the
+ * device is kept, not the path, nor its disk: what is asked of it may take
+ * hours, and the path must be able to leave meanwhile.
  */
-static struct gendisk *sd_mpath_get_path_disk(struct gendisk *head_disk)
+static struct scsi_device *sd_mpath_get_device(struct gendisk *disk)
 {
-	struct mpath_device *path = mpath_get_path(head_disk->private_data);
-	struct gendisk *disk = NULL;
+	struct mpath_device *path = mpath_get_path(disk->private_data);
+	struct scsi_device *sdev;
 
 	if (!path)
 		return NULL;
-	if (!scsi_device_get(to_scsi_mpath_device(path)->sdev)) {
-		disk = path->disk;
-		get_device(disk_to_dev(disk));
-	}
+	sdev = to_scsi_mpath_device(path)->sdev;
+	if (scsi_device_get(sdev))
+		sdev = NULL;
 	mpath_put_path(path);
-	return disk;
-}
-
-static void sd_mpath_put_path_disk(struct gendisk *disk)
-{
-	struct scsi_device *sdev = scsi_disk(disk)->device;
-
-	put_disk(disk);
-	scsi_device_put(sdev);
+	return sdev;
 }
 
 static int sd_mpath_ioctl(struct block_device *bdev, blk_mode_t mode,
 			  unsigned int cmd, unsigned long arg)
 {
-	struct gendisk *disk;
+	struct scsi_device *sdev;
 	int ret;
 
-	/* sd checks this as well, but of the path's disk, never a partition. */
+	/* as in sd_ioctl(), which would be asked of a path and its whole disk */
 	if (bdev_is_partition(bdev) && !capable(CAP_SYS_RAWIO))
 		return -ENOIOCTLCMD;
 
-	disk = sd_mpath_get_path_disk(bdev->bd_disk);
-	if (!disk)
+	sdev = sd_mpath_get_device(bdev->bd_disk);
+	if (!sdev)
 		return -EIO;
-	ret = disk->fops->ioctl(disk->part0, mode, cmd, arg);
-	sd_mpath_put_path_disk(disk);
+	ret = scsi_ioctl_block_when_processing_errors(sdev, cmd,
+						      mode & BLK_OPEN_NDELAY);
+	if (!ret)
+		ret = scsi_ioctl(sdev, mode & BLK_OPEN_WRITE, cmd,
+				 (void __user *)arg);
+	scsi_device_put(sdev);
 	return ret;
 }
 
@@ -92,18 +88,16 @@ static int sd_mpath_getgeo(struct block_device *bdev, struct hd_geometry *geo)
 	sector_t capacity = get_capacity(bdev->bd_disk);
 	int info[3] = { 64, 32, capacity >> 11 };
 	struct scsi_device *sdev;
-	struct gendisk *disk;
 
-	disk = sd_mpath_get_path_disk(bdev->bd_disk);
-	if (!disk)
+	sdev = sd_mpath_get_device(bdev->bd_disk);
+	if (!sdev)
 		return -EIO;
 	/* The partition table is read through the head's disk. */
-	sdev = scsi_disk(disk)->device;
 	if (sdev->host->hostt->bios_param)
 		sdev->host->hostt->bios_param(sdev, bdev, capacity, info);
 	else
 		scsicam_bios_param(bdev, capacity, info);
-	sd_mpath_put_path_disk(disk);
+	scsi_device_put(sdev);
 
 	geo->heads = info[0];
 	geo->sectors = info[1];
@@ -111,16 +105,16 @@ static int sd_mpath_getgeo(struct block_device *bdev, struct hd_geometry *geo)
 	return 0;
 }
 
-static int sd_mpath_get_unique_id(struct gendisk *head_disk, u8 id[16],
+static int sd_mpath_get_unique_id(struct gendisk *disk, u8 id[16],
 				  enum blk_unique_id type)
 {
-	struct gendisk *disk = sd_mpath_get_path_disk(head_disk);
+	struct mpath_device *path = mpath_get_path(disk->private_data);
 	int ret;
 
-	if (!disk)
+	if (!path)
 		return -EIO;
-	ret = disk->fops->get_unique_id(disk, id, type);
-	sd_mpath_put_path_disk(disk);
+	ret = path->disk->fops->get_unique_id(path->disk, id, type);
+	mpath_put_path(path);
 	return ret;
 }
 
@@ -213,11 +207,14 @@ free:
 	return ERR_PTR(ret);
 }
 
+/* The new disk becomes a user of the head; the caller has seen to that. */
 static int sd_mpath_join_new(struct scsi_mpath_device *smdev)
 {
 	struct scsi_mpath_head *scsi_head = smdev->head;
 	struct sd_mpath_disk *smdisk;
 	int ret;
+
+	lockdep_assert_held(&scsi_head->lock);
 
 	smdisk = sd_mpath_alloc(scsi_head);
 	if (IS_ERR(smdisk))
@@ -227,7 +224,6 @@ static int sd_mpath_join_new(struct scsi_mpath_device *smdev)
 		sd_mpath_free(smdisk);
 		return ret;
 	}
-	scsi_mpath_get_head(scsi_head);
 	scsi_head->mpath = &smdisk->mpath;
 	return 0;
 }
@@ -236,14 +232,20 @@ static int sd_mpath_join_new(struct scsi_mpath_device *smdev)
 static int sd_mpath_join_any(struct scsi_mpath_device *smdev)
 {
 	struct scsi_mpath_head *scsi_head = smdev->head;
+	bool new = false;
 	int ret = -ENODEV;
 
+	scsi_mpath_get_head(scsi_head);
 	mutex_lock(&scsi_head->lock);
 	if (scsi_head->mpath)
 		ret = scsi_mpath_join(smdev, scsi_head->mpath);
-	if (ret == -ENODEV)
+	if (ret == -ENODEV) {
 		ret = sd_mpath_join_new(smdev);
+		new = !ret;
+	}
 	mutex_unlock(&scsi_head->lock);
+	if (!new)
+		scsi_mpath_put_head(scsi_head);
 	return ret;
 }
 
@@ -251,8 +253,8 @@ static int sd_mpath_join_any(struct scsi_mpath_device *smdev)
  * sd_mpath_join - make a new disk a path, if its device is one
  * @sdkp: the disk, without a name yet
  *
- * On success the disk has its name and is hidden, and sd_mpath_leave() has to
- * be called in the end.
+ * On success the disk has its name and is hidden, and sd_mpath_leave() and
+ * sd_mpath_forget() have to be called in the end.
  *
  * Context: process, may sleep.
  * Return: false if the disk is to be one of its own.
@@ -319,6 +321,18 @@ void sd_mpath_leave(struct scsi_disk *sdkp)
 {
 	if (sdkp->mpath)
 		scsi_mpath_leave(sdkp->device->scsi_mpath_dev);
+}
+
+/**
+ * sd_mpath_forget - let the name of a path be used again
+ * @sdkp: a disk that has been removed, or never added, a path or not
+ *
+ * Context: process, may sleep.
+ */
+void sd_mpath_forget(struct scsi_disk *sdkp)
+{
+	if (sdkp->mpath)
+		mpath_forget(&sdkp->device->scsi_mpath_dev->path);
 	sdkp->mpath = false;
 }
 

@@ -122,7 +122,7 @@ enum mpath_life {
  * @get_state: Tell a path's state as the transport sees it, one of OPTIMIZED,
  *	NONOPTIMIZED, UNKNOWN, BLOCKED, TRANSITIONING, STANDBY, UNAVAILABLE and
  *	OFFLINE, and whether the target prefers this path among its equals.
- *	Called in any context with a spinlock held; must not sleep.
+ *	Called in any context, with a spinlock held; must not sleep.
  * @init_disk: Give the disk its name, numbers and fops. The latter must have
  *	mpath_submit_bio() and mpath_free_disk(); ->private_data is the head.
  *	May sleep.
@@ -144,8 +144,8 @@ struct mpath_head_ops {
  * Embedded in the driver's structure. The driver brings it in with
  * mpath_join(), makes it take I/O with mpath_add_path() and takes it out with
  * mpath_leave(); when that returns, no bio of the head is on the path or can
- * come to it, nothing in the library points to it, and it may be freed or
- * join again. Each bio in flight holds @ref from before it is sent until it
+ * come to it. After mpath_forget() nothing in the library points to it, and it
+ * may be freed or join again. Each bio in flight holds @ref from before it is sent until it
  * has ended. That reference, not a read-side critical section, is what keeps
  * the path: a bio that is submitted from within submit_bio() only goes to the
  * caller's list and is sent after the head's own submission has returned.
@@ -159,14 +159,18 @@ struct mpath_head_ops {
  * @numa_node: node that the path is attached to
  * @state: what selection goes by; changed under the head's lock only
  * @preferred: the target prefers this path among its equals
- * @listed: the path is in the head's list; under the head's mutex
+ * @transport: what the driver said last
+ * @listed: the path is in the head's list; under the head's mutex and lock
+ * @linked: the head's disk has a link to it; under the head's mutex
+ * @sized: its disk has a size; under the head's mutex
+ * @warned: the log has been told of @mismatch; under the head's mutex
  * @failed: I/O failed, no test has succeeded since
  * @degraded: the tests have failed for long
  * @mismatch: the path cannot stand for the disk
  * @failed_at: when @failed was set (jiffies)
  * @recovered_at: when @failed was last cleared (jiffies)
  * @backoff: time until the next test (jiffies)
- * @probe_work: tests a failed path
+ * @test_work: tests a failed path
  */
 struct mpath_device {
 	struct mpath_head	*head;
@@ -177,8 +181,12 @@ struct mpath_device {
 	unsigned int		index;
 	int			numa_node;
 	enum mpath_state	state;
+	enum mpath_state	transport;
 	bool			preferred;
 	bool			listed;
+	bool			linked;
+	bool			sized;
+	bool			warned;
 
 	/* protected by the head's lock */
 	bool			failed;
@@ -187,7 +195,7 @@ struct mpath_device {
 	unsigned long		failed_at;
 	unsigned long		recovered_at;
 	unsigned long		backoff;
-	struct delayed_work	probe_work;
+	struct delayed_work	test_work;
 };
 
 /**
@@ -224,7 +232,8 @@ struct mpath_device {
  * @paths: the paths that take part in selection; changed under @mutex and @lock
  * @outlook: &enum mpath_outlook, derived from @paths
  * @reported: the outlook that the log was last told
- * @lost_until: while LOST, how long I/O is parked (jiffies)
+ * @lost_until: while LOST, how long I/O is parked; while PENDING, how long the
+ *	disk stays (jiffies, in 64 bits as it may be looked at much later)
  * @parked: clones that wait for a path
  * @nr_parked: their number
  * @nr_failovers: bios that a path failed and that were given to another try
@@ -256,7 +265,7 @@ struct mpath_head {
 	struct list_head	paths;
 	enum mpath_outlook	outlook;
 	enum mpath_outlook	reported;
-	unsigned long		lost_until;
+	u64			lost_until;
 	struct bio_list		parked;
 	unsigned int		nr_parked;
 	unsigned long		nr_failovers;
@@ -277,8 +286,9 @@ int mpath_join(struct mpath_head *head, struct mpath_device *path);
 int mpath_add_path(struct mpath_device *path, struct gendisk *disk,
 		   int numa_node);
 void mpath_leave(struct mpath_device *path);
+void mpath_forget(struct mpath_device *path);
 
-void mpath_path_changed(struct mpath_device *path);
+bool mpath_path_changed(struct mpath_device *path);
 void mpath_revalidate(struct mpath_head *head);
 void mpath_set_iopolicy(struct mpath_head *head, enum mpath_iopolicy iopolicy);
 

@@ -97,8 +97,10 @@ void __scsi_mpath_alua_changed(struct scsi_mpath_device *smdev);
  */
 static inline void scsi_mpath_state_changed(struct scsi_device *sdev)
 {
-	if (sdev->scsi_mpath_dev)
-		__scsi_mpath_state_changed(sdev->scsi_mpath_dev);
+	struct scsi_mpath_device *smdev = READ_ONCE(sdev->scsi_mpath_dev);
+
+	if (smdev)
+		__scsi_mpath_state_changed(smdev);
 }
 
 /**
@@ -109,8 +111,10 @@ static inline void scsi_mpath_state_changed(struct scsi_device *sdev)
  */
 static inline void scsi_mpath_alua_changed(struct scsi_device *sdev)
 {
-	if (sdev->scsi_mpath_dev)
-		__scsi_mpath_alua_changed(sdev->scsi_mpath_dev);
+	struct scsi_mpath_device *smdev = READ_ONCE(sdev->scsi_mpath_dev);
+
+	if (smdev)
+		__scsi_mpath_alua_changed(smdev);
 }
 
 enum mpath_state scsi_mpath_path_state(struct mpath_device *path,

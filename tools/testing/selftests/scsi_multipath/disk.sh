@@ -1,0 +1,187 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The disk over the paths is a disk like any other.
+#
+# guest-timeout: 300
+
+# shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=means.sh
+. "$(dirname "$0")/means.sh"
+
+h0=0:0:0:0 h1=1:0:0:0
+
+t_filesystem() {
+	printf 'size=8MiB\ntype=83\n' | sfdisk -q /dev/sda
+	wait_for 10 test -b /dev/sda2 || fail "no node of a partition"
+	is "numbers of partitions" "8:1 8:2" "$(echo $(cat /sys/block/sda/sda?/dev))"
+	is "partitions of path disks" "" "$(ls -d /sys/block/sda:*/sda* 2>/dev/null)"
+	mkfs.ext4 -q /dev/sda2
+	mkdir -p "$tmp/mnt"
+	mount /dev/sda2 "$tmp/mnt"
+	dd if=/dev/urandom of="$tmp/random" bs=1M count=2 status=none
+	cp "$tmp/random" "$tmp/mnt/"
+	fio_start "$tmp/mnt/data"
+	down_state $h0
+	sleep 1
+	up_state $h0
+	down_delete $h1
+	sleep 1
+	up_delete $h1
+	wait_for 20 usable $h1 || fail "$h1 is $(state $h1)"
+	fio_stop
+	umount "$tmp/mnt"
+	fsck.ext4 -fn /dev/sda2 >"$tmp/fsck" 2>&1 || fail "$(cat "$tmp/fsck")"
+	mount -o ro /dev/sda2 "$tmp/mnt"
+	cmp "$tmp/random" "$tmp/mnt/random" || fail "a file has changed"
+	umount "$tmp/mnt"
+}
+
+# The partitions are found again with the disk.
+t_partition_scan() {
+	down_delete $h0
+	down_delete $h1
+	wait_for 10 no_heads
+	up_delete $h0
+	up_delete $h1
+	wait_for 20 have_paths 2
+	wait_for 10 test -b "/dev/$(head_disk)2" || fail "the partitions have not been found"
+	blockdev --rereadpt "/dev/$(head_disk)" || fail "BLKRRPART"
+	wait_for 10 test -b "/dev/$(head_disk)2" || fail "the partitions have not been found"
+}
+
+t_limits() {
+	local f
+
+	for f in logical_block_size physical_block_size minimum_io_size optimal_io_size discard_granularity \
+		discard_max_hw_bytes write_zeroes_max_bytes max_hw_sectors_kb max_segments max_segment_size \
+		write_cache fua rotational dma_alignment; do
+		[[ -e /sys/block/sda/queue/$f ]] || continue
+		is "$f" "$(cat /sys/block/sda:0/queue/$f)" "$(cat /sys/block/sda/queue/$f)"
+	done
+	is "physical blocks" 4096 "$(cat /sys/block/sda/queue/physical_block_size)"
+	ok_if "discards" "$(cat /sys/block/sda/queue/discard_max_bytes) > 0"
+	blkdiscard -o 1M -l 1M /dev/sda || fail "blkdiscard"
+	is "data after a discard" 0 "$(dd if=/dev/sda bs=1M skip=1 count=1 iflag=direct status=none | tr -d '\0' | wc -c)"
+	blkdiscard -z -o 2M -l 1M /dev/sda || fail "blkdiscard -z"
+}
+
+t_resize() {
+	local s=$((1 << 21))
+
+	is "size" $s "$(head_attr size)"
+	echo 2 >$debug_driver/virtual_gb
+	ask_state $h0
+	wait_for 10 size_is sda:0 $((2 * s)) || fail "the first path's size is $(cat /sys/block/sda:0/size)"
+	is "size with one path resized" $s "$(head_attr size)"
+	read_block sda || fail "a read with one path resized"
+	usable $h0 || fail "the path that has grown is $(state $h0)"
+	ask_state $h1
+	wait_for 10 size_is sda $((2 * s)) || fail "the size is $(head_attr size)"
+	is "size in bytes" $((1 << 31)) "$(blockdev --getsize64 /dev/sda)"
+	usable $h0 || fail "$h0 is $(state $h0)"
+	usable $h1 || fail "$h1 is $(state $h1)"
+	read_block sda 524287 || fail "a read of the last block"
+}
+size_is() { (($(cat "/sys/block/$1/size") == $2)); }
+
+# Two backstores that claim to be the same disk, and are not of one size.
+rig_mismatch() {
+	local other=${backstore%/*}/../rd_mcp_1/mpath2
+
+	rig_loop on 1
+	mkdir -p "$other"
+	echo rd_pages=4096 >"$other/control"
+	echo abc1 >"$other/wwn/vpd_unit_serial"
+	echo 1 >"$other/enable"
+	loop_target 2 "$other" ""
+	wait_for 20 have_paths 2
+}
+
+t_mismatch() {
+	local h
+
+	h=$(loop_hctl 2)
+	is "size" 65536 "$(head_attr size)"
+	wait_for 10 state_is "$h" mismatch || fail "the path of another size is $(state "$h")"
+	policy round-robin
+	h=$(requests "$h")
+	fio_start
+	sleep 1
+	fio_stop
+	is "commands on the path of another size" 0 $(($(requests "$(loop_hctl 2)") - h))
+	# It does not stand in for the other one, either.
+	down_state "$(loop_hctl 1)"
+	is "read without a good path" EIO "$(errno_of read_block sda)"
+	up_state "$(loop_hctl 1)"
+	is "read" none "$(errno_of read_block sda)"
+}
+
+t_read_only() {
+	is "ro" 1 "$(head_attr ro)"
+	is "blockdev --getro" 1 "$(blockdev --getro /dev/sda)"
+	is "read" none "$(errno_of read_block sda)"
+	is "write" EPERM "$(errno_of write_block sda)"
+}
+
+t_remap_event() {
+	local trace=/sys/kernel/tracing
+
+	[[ -d $trace/events/block/block_bio_remap ]] || skip "no tracepoint"
+	echo >$trace/trace
+	echo 1 >$trace/events/block/block_bio_remap/enable
+	read_block sda 3
+	echo 0 >$trace/events/block/block_bio_remap/enable
+	grep block_bio_remap $trace/trace >"$tmp/trace" || fail "no event"
+	note "$(head -n 1 "$tmp/trace" | xargs)"
+	grep -q "block_bio_remap: $(head_path_dev),.* 24 + 8 <- (8,0) 24" "$tmp/trace" || fail "$(cat "$tmp/trace")"
+}
+head_path_dev() { sed 's/:.*//' /sys/block/sda:0/dev; }
+
+t_tools() {
+	local lun
+
+	lun=$(lun_dir)
+	sg_inq /dev/sda >"$tmp/inq" || fail "sg_inq: $(cat "$tmp/inq")"
+	grep -q "Product identification: scsi_debug" "$tmp/inq" || fail "$(cat "$tmp/inq")"
+	sg_vpd -p di /dev/sda | grep -qi "$(sed 's/naa.//' "$lun/vpd_id")" || fail "sg_vpd does not show the id"
+	sg_turs /dev/sda || fail "sg_turs"
+	sg_readcap /dev/sda >/dev/null || fail "sg_readcap"
+	is "lsblk" "sda disk" "$(lsblk -dno NAME,TYPE | xargs)"
+	is "blockdev" "$(($(head_attr size) * 512))" "$(blockdev --getsize64 /dev/sda)"
+	blockdev --flushbufs /dev/sda || fail "blockdev --flushbufs"
+	lsscsi >"$tmp/lsscsi" || fail "lsscsi"
+	is "devices in lsscsi" 2 "$(grep -c scsi_debug "$tmp/lsscsi")"
+	sfdisk -l /dev/sda >/dev/null || fail "sfdisk"
+}
+
+# Passthrough ends at the whole disk for those who may not do all.
+t_ioctl() {
+	echo 'type=83' | sfdisk -q /dev/sda
+	wait_for 10 test -b /dev/sda1 || fail "no partition"
+	sg_turs /dev/sda1 || fail "SG_IO on a partition with CAP_SYS_RAWIO"
+	no_rawio sg_turs /dev/sda || fail "SG_IO on the disk without CAP_SYS_RAWIO"
+	! no_rawio sg_turs /dev/sda1 2>/dev/null || fail "SG_IO on a partition without CAP_SYS_RAWIO"
+	sfdisk -q --delete /dev/sda
+	down_state $h0
+	sg_turs /dev/sda || fail "SG_IO with one path left"
+	down_state $h1
+	! sg_turs /dev/sda 2>/dev/null || fail "SG_IO without a path"
+	up_state $h0
+	up_state $h1
+}
+no_rawio() { setpriv --bounding-set=-sys_rawio --inh-caps=-sys_rawio "$@"; }
+
+testcase t_filesystem "rig_debug on 2" "partitions, ext4 and fsck, with a path lost"
+testcase t_partition_scan "rig_debug on 2" "the partitions are found when the disk comes back"
+testcase t_tools "rig_debug on 2" "D18: sg3-utils, lsblk, blockdev and lsscsi find their way"
+testcase t_ioctl "rig_debug on 2" "D7: SG_IO on a partition needs CAP_SYS_RAWIO"
+testcase t_remap_event "rig_debug on 2" "D17: block_bio_remap goes from the disk to the path"
+testcase t_limits "rig_debug on 2 physblk_exp=3 lbpu=1 lbpws=1" "D11, D12: limits are those of the paths"
+testcase t_resize "rig_debug on 2 virtual_gb=1" "D11: the disk grows when all of its paths have"
+testcase t_read_only "rig_debug on 2 wp=1" "D12: the disk is as write-protected as its paths"
+testcase t_mismatch rig_mismatch "D11: a path of another size is not used"
+
+run_tests "$@"

@@ -1,0 +1,250 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Which errors are a path's and go to another path, and which are passed on.
+# Host 0 of the rig is optimized and host 1 is not, so that all I/O goes to host
+# 0 as long as it is usable.
+#
+# guest-timeout: 400
+
+# shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=means.sh
+. "$(dirname "$0")/means.sh"
+
+h0=0:0:0:0 h1=1:0:0:0
+read=0x28 write=0x2a
+
+rig_errors() {
+	rig_debug on 2
+	wait_for 10 state_is $h0 optimized
+	wait_for 10 state_is $h1 non-optimized
+}
+
+# A path that has failed often is tested seldom. Make it a new one.
+renew() {
+	down_unbind "$1"
+	up_unbind "$1"
+	wait_for 20 usable "$1" || fail "$1 is $(state "$1")"
+}
+
+failovers_above() { (($(failovers) > $1)); }
+
+# try OPCODE RULE: do one command with RULE at work on host 0; sets got (errno),
+# moved (failovers) and helped (commands on host 1)
+try() {
+	local disk before others
+
+	disk=$(head_disk) before=$(failovers) others=$(requests $h1)
+	inject $h0 "$2"
+	case $1 in
+	"$read") got=$(errno_of read_block "$disk" 5) ;;
+	"$write") got=$(errno_of write_block "$disk" 5) ;;
+	esac
+	moved=$(($(failovers) - before)) helped=$(($(requests $h1) - others))
+}
+
+# One line per error: what is injected (host byte, status, key, asc, ascq), name
+path_errors="
+01 0 0 0 0	DID_NO_CONNECT
+04 0 0 0 0	DID_BAD_TARGET
+05 0 0 0 0	DID_ABORT
+02 0 0 0 0	DID_BUS_BUSY
+0f 0 0 0 0	DID_TRANSPORT_FAILFAST
+14 0 0 0 0	DID_TRANSPORT_MARGINAL
+0e 0 0 0 0	DID_TRANSPORT_DISRUPTED
+00 2 2 4 b	standby
+00 2 2 4 c	unavailable
+00 2 2 4 12	offline
+00 2 5 25 0	no such logical unit"
+
+t_path_errors() {
+	local host status key asc ascq name op
+
+	while read -r host status key asc ascq name; do
+		[[ -n $name ]] || continue
+		for op in $read $write; do
+			try $op "2 -1 $op 0x$host 0 $status $key 0x$asc 0x$ascq"
+			is "$name, $op: left of the rule" 0 "$(rule_left $h0 2 $op)"
+			is "$name, $op: the issuer sees" none "$got"
+			is "$name, $op: failovers" 1 "$moved"
+			ok_if "$name, $op: another path has helped" "helped > 0"
+			renew $h0
+		done
+	done <<<"$path_errors"
+}
+
+issuers_errors="
+00 2 3 11 0	$read	ENODATA		medium error
+00 2 3 11 0	$write	ENODATA		medium error
+00 2 4 44 0	$read	EREMOTEIO	hardware error
+00 2 5 24 0	$read	EREMOTEIO	invalid field in CDB
+00 2 7 27 0	$write	EREMOTEIO	write protected
+00 2 b 10 1	$read	EILSEQ		guard check failed
+00 18 0 0 0	$read	EBADE		reservation conflict
+00 18 0 0 0	$write	EBADE		reservation conflict"
+
+t_issuers_errors() {
+	local host status key asc ascq op errno name before
+
+	while read -r host status key asc ascq op errno name; do
+		[[ -n $name ]] || continue
+		before=$(requests $h1)
+		try $op "2 -1 $op 0x$host 0 0x$status 0x$key 0x$asc 0x$ascq"
+		is "$name, $op: left of the rule" 0 "$(rule_left $h0 2 $op)"
+		is "$name, $op: the issuer sees" $errno "$got"
+		is "$name, $op: failovers" 0 "$moved"
+		is "$name, $op: state of the path" optimized "$(state $h0)"
+		is "$name, $op: commands on the other path" "$before" "$(requests $h1)"
+	done <<<"$issuers_errors"
+}
+
+# What the midlayer retries by itself.
+passing_errors="
+0b 0 0 0 0	DID_SOFT_ERROR
+0c 0 0 0 0	DID_IMM_RETRY
+0d 0 0 0 0	DID_REQUEUE
+00 8 0 0 0	BUSY
+00 28 0 0 0	TASK SET FULL
+00 40 0 0 0	TASK ABORTED
+00 2 6 29 0	power on or reset
+00 2 6 2a 1	mode parameters changed"
+
+t_passing_errors() {
+	local host status key asc ascq name
+
+	while read -r host status key asc ascq name; do
+		[[ -n $name ]] || continue
+		try $read "2 -1 $read 0x$host 0 0x$status 0x$key 0x$asc 0x$ascq"
+		is "$name: left of the rule" 0 "$(rule_left $h0 2 $read)"
+		is "$name: the issuer sees" none "$got"
+		is "$name: failovers" 0 "$moved"
+		is "$name: state of the path" optimized "$(state $h0)"
+	done <<<"$passing_errors"
+	for name in 0x1055 0x1056 0x1058; do
+		try $read "1 -3 $read $name"
+		is "queuecommand $name: left of the rule" 0 "$(rule_left $h0 1 $read)"
+		is "queuecommand $name: the issuer sees" none "$got"
+		is "queuecommand $name: failovers" 0 "$moved"
+	done
+}
+
+# Errors rain on both paths, each of which may go to the other.
+t_rain() {
+	local i h
+
+	fio_start
+	for i in {1..10}; do
+		for h in $h0 $h1; do
+			inject $h "2 -2 $write 1 0 0 0 0 0"
+			inject $h "2 -2 $read 0xf 0 0 0 0 0"
+		done
+		sleep 0.3
+		fio_alive
+	done
+	for h in $h0 $h1; do
+		uninject $h 2 $write
+		uninject $h 2 $read
+	done
+	fio_stop
+	ok_if "bios were failed over" "$(failovers) > 10"
+	none_parked || fail "parked: $(parked)"
+	renew $h0
+	renew $h1
+}
+
+# Targets may do a part of a command.
+t_partial() {
+	local before
+
+	before=$(errors $h0)
+	fio_start
+	echo 7 >$debug_driver/every_nth
+	echo 0x100 >$debug_driver/opts
+	wait_for 60 disk_reads_above "$(head_disk)" $(($(disk_stat "$(head_disk)" 1) + 200)) || fail "no progress"
+	# and fail the path while they do
+	inject $h0 "2 -3 $read 1 0 0 0 0 0"
+	wait_for 30 rule_used_up $h0 2 $read || fail "the rule is not used up"
+	wait_for 60 disk_reads_above "$(head_disk)" $(($(disk_stat "$(head_disk)" 1) + 200)) || fail "no progress"
+	echo 0 >$debug_driver/opts
+	echo 0 >$debug_driver/every_nth
+	fio_stop
+	renew $h0
+}
+
+# The path answers TEST UNIT READY and fails each read: it is left alone until
+# it has answered one.
+t_bad_reads() {
+	local before n
+
+	fio_start
+	inject $h0 "2 1 $read 1 0 0 0 0 0"
+	wait_for 20 state_is $h0 failed || fail "the path is $(state $h0)"
+	sleep 1
+	before=$(failovers) n=$(errors $h0)
+	sleep 3
+	ok_if "bios keep off the path" "$(failovers) - before <= 1"
+	ok_if "the path is tested now and then" "$(errors $h0) > n && $(errors $h0) - n < 20"
+	state_is $h0 failed || fail "the path is $(state $h0)"
+	fio_alive
+	uninject $h0 2 $read
+	wait_for 10 state_is $h0 optimized || fail "the path is $(state $h0)"
+	n=$(requests $h0)
+	wait_for 10 requests_above $h0 $((n + 20)) || fail "no I/O on the path"
+	fio_stop
+	none_parked || fail "parked: $(parked)"
+	renew $h0
+}
+
+# timed MAXIMUM COMMAND...: must fail, and before MAXIMUM seconds are over
+timed() {
+	local max=$1 start=$EPOCHREALTIME
+	shift
+
+	rm -f "$tmp/errno"
+	background errno_to "$tmp/errno" "$@"
+	wait_for "$max" gone "$bg_pid" || fail "the bio has not ended in $max s"
+	is "the issuer sees" EIO "$(cat "$tmp/errno")"
+	note "it took $(elapsed "$start") ms"
+}
+errno_to() { local to=$1; shift; errno_of "$@" >"$to"; }
+
+# Tests succeed, the bio does not, on any path.
+t_bounded_tries() {
+	local h
+
+	for h in $h0 $h1; do inject $h "2 1 $write 1 0 0 0 0 0"; done
+	timed 90 write_block "$(head_disk)" 5
+	for h in $h0 $h1; do uninject $h 2 $write; done
+	wait_for 10 usable $h0 || fail "the path is $(state $h0)"
+	is "write" none "$(errno_of write_block "$(head_disk)" 5)"
+	none_parked || fail "parked: $(parked)"
+	renew $h0
+	renew $h1
+}
+
+# The tests fail as well: after a time nobody waits for them any more, but they
+# go on.
+t_bounded_time() {
+	local h
+
+	for h in $h0 $h1; do inject $h "2 1 $read 1 0 0 0 0 0"; done
+	timed 60 read_block "$(head_disk)" 5
+	is "states" "degraded degraded" "$(state $h0) $(state $h1)"
+	for h in $h0 $h1; do uninject $h 2 $read; done
+	wait_for 10 usable $h0 || fail "the path is $(state $h0)"
+	is "read" none "$(errno_of read_block "$(head_disk)" 5)"
+	none_parked || fail "parked: $(parked)"
+}
+
+testcase t_path_errors rig_errors "B5, B10, C16, C17: an error of the path: the other path at once"
+testcase t_issuers_errors rig_errors "B5: an error of the medium, the target or the command is the issuer's"
+testcase t_passing_errors rig_errors "B5: what passes by itself leaves the path alone"
+testcase t_rain rig_errors "C17: errors on both paths under verified I/O"
+testcase t_partial rig_errors "B17: commands that are done in part, and then fail"
+testcase t_bad_reads rig_errors "B8: a path that fails all reads is held down until one succeeds"
+testcase t_bounded_tries rig_errors "B8: a bio that no path takes ends with an error"
+testcase t_bounded_time rig_errors "B8, B9: paths that fail all tests are not waited for for ever"
+
+run_tests "$@"

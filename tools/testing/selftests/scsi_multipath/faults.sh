@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Memory runs out as a path is made: the logical unit stays, in one way or the
+# other, and all is well the next time.
+#
+# guest-timeout: 400
+
+# shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=means.sh
+. "$(dirname "$0")/means.sh"
+
+h0=0:0:0:0 h1=1:0:0:0
+faults=/sys/kernel/debug/failslab
+
+prepare() {
+	[[ -e /proc/self/fail-nth && -d $faults ]] || skip "no fault injection"
+	echo N >$faults/ignore-gfp-wait
+	echo 0 >$faults/verbose
+	if [[ -d /sys/kernel/debug/fail_page_alloc ]]; then
+		echo N >/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait
+		echo 0 >/sys/kernel/debug/fail_page_alloc/verbose
+	fi
+}
+
+# with_fault N FILE WORD: write WORD to FILE with the Nth allocation of it
+# failing. Sets left: 0 if there were as many.
+with_fault() {
+	left=$(bash -c '
+		exec 3>"$2"
+		echo "$1" >/proc/self/fail-nth
+		echo "$3" >&3
+		read -r left </proc/self/fail-nth
+		echo 0 >/proc/self/fail-nth
+		echo $left' - "$@" 2>/dev/null) || left=0
+}
+
+bind=/sys/bus/scsi/drivers/sd/bind
+
+is_bound() { [[ -e $(sdev "$1")/driver ]]; }
+has_disk() { disk_of "$1" >/dev/null 2>&1; }
+
+# Make the first path of a disk, and then one more, with each allocation of it
+# failing in turn. Not all of them, as there are hundreds: a step of STEP.
+t_bind() {
+	local n h hits=0 plain=0 unbound=0 start=$EPOCHREALTIME
+
+	prepare
+	for ((n = 1; n < 2000; n += 3)); do
+		(($(elapsed "$start") < 150000)) || break
+		# the first path of a new disk, or the second
+		h=$h0
+		down_unbind $h0
+		((n / 3 % 2)) || { down_unbind $h1; wait_for 10 no_heads || fail "fault $n: the disk stays"; }
+		with_fault $n $bind $h
+		if ((left)); then
+			((n / 3 % 2)) && break
+			is_bound $h1 || up_unbind $h1
+			continue
+		fi
+		hits=$((hits + 1))
+		if ! is_bound $h; then
+			unbound=$((unbound + 1))
+			up_unbind $h
+		fi
+		wait_for 10 has_disk $h || fail "fault $n: $h has no disk"
+		if [[ $(state $h) == gone ]]; then
+			plain=$((plain + 1))
+			is "fault $n: read of a plain disk" none "$(errno_of read_block "$(disk_of $h)")"
+			# which it is for its life
+			[[ -e /sys/block/$(disk_of $h)/mpath_failovers ]] && fail "fault $n: a path that is a disk"
+			down_delete $h
+			up_delete $h
+		fi
+		is_bound $h1 || up_unbind $h1
+		wait_for 20 have_paths 2 || fail "fault $n: there are not two paths"
+		wait_for 20 usable $h || fail "fault $n: $h is $(state $h)"
+		is "fault $n: read" none "$(errno_of read_block "$(head_disk)")"
+	done
+	is_bound $h0 || up_unbind $h0
+	is_bound $h1 || up_unbind $h1
+	note "$hits faults up to allocation $n: $unbound failed the probe, $plain made a plain disk"
+	ok_if "there were faults" "hits > 10"
+}
+
+# The same for finding a device.
+t_scan() {
+	local n hits=0 plain=0 missing=0 start=$EPOCHREALTIME
+
+	prepare
+	for ((n = 2; n < 2000; n += 5)); do
+		(($(elapsed "$start") < 100000)) || break
+		down_delete $h1
+		with_fault $n /sys/class/scsi_host/host1/scan "0 0 -"
+		((left == 0)) || break
+		hits=$((hits + 1))
+		if [[ ! -d $(sdev $h1) ]]; then
+			missing=$((missing + 1))
+			up_delete $h1
+		fi
+		wait_for 20 has_disk $h1 || { down_delete $h1; up_delete $h1; }
+		wait_for 20 has_disk $h1 || fail "fault $n: $h1 has no disk"
+		if [[ $(state $h1) == gone ]]; then
+			plain=$((plain + 1))
+			is "fault $n: read of a plain disk" none "$(errno_of read_block "$(disk_of $h1)")"
+		fi
+		is "fault $n: read" none "$(errno_of read_block "$(head_disk)")"
+	done
+	[[ -d $(sdev $h1) ]] || up_delete $h1
+	note "$hits faults up to allocation $n: $missing made no device, $plain a plain disk"
+	ok_if "there were faults" "hits > 10"
+}
+
+testcase t_bind "rig_debug on 2" "A1, A2, A7, A8, A10, A17: memory runs out as sd makes a disk"
+testcase t_scan "rig_debug on 2" "A1, A2, A17: memory runs out as a device is found"
+
+run_tests "$@"

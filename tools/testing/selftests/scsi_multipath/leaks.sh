@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Made and taken down over and over: nothing is left.
+#
+# guest-timeout: 500
+
+# shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=means.sh
+. "$(dirname "$0")/means.sh"
+
+# Used, with a failover and parked bios, and taken down in one way or the other.
+round() {
+	local h all
+
+	rig_loop on 2
+	mapfile -t all < <(hctls)
+	background dd if="/dev/$(head_disk)" of=/dev/null bs=64k iflag=direct status=none
+	for h in "${all[@]}"; do down_link "$h"; done
+	sleep 0.1
+	for h in "${all[@]}"; do up_link "$h"; done
+	wait_for 30 gone "$bg_pid" || fail "a reader hangs"
+	if (($1 % 2)); then
+		echo 600 >"/sys/block/$(head_disk)/delayed_removal_secs"
+		for h in "${all[@]}"; do down_unbind "$h"; done
+		for h in "${all[@]}"; do up_unbind "$h"; done
+	fi
+	rig_down
+	is "logical units" "" "$(ls /sys/class/scsi_mpath_device 2>/dev/null)"
+	is "heads" "" "$(heads)"
+	if scsi_is_module; then
+		scsi_unload || fail "the SCSI modules cannot be unloaded: $(lsmod)"
+	fi
+}
+
+# Caches of bios are made for a disk and go with the last one that wants them.
+bio_caches() { awk '/^bio-/ { n++ } END { print n + 0 }' /proc/slabinfo; }
+percpu_kb() { awk '/^Percpu:/ { print $2 }' /proc/meminfo; }
+slab_kb() { awk '/^SUnreclaim:/ { print $2 }' /proc/meminfo; }
+
+t_rounds() {
+	local i caches percpu slab
+
+	# what is kept for good after the first time
+	round 0
+	round 1
+	caches=$(bio_caches) percpu=$(percpu_kb) slab=$(slab_kb)
+	for i in {1..20}; do round "$i"; done
+	note "after 20 rounds: bio caches $caches -> $(bio_caches), per-CPU $percpu -> $(percpu_kb) kB," \
+		"slab $slab -> $(slab_kb) kB"
+	is "caches of bios" "$caches" "$(bio_caches)"
+	ok_if "per-CPU memory has not grown" "$(percpu_kb) - percpu <= 200"
+}
+
+# All that 20 rounds and the tests before have left unreferenced.
+t_kmemleak() {
+	local leaks=/sys/kernel/debug/kmemleak
+
+	{ echo scan >$leaks; } 2>/dev/null || skip "no kmemleak"
+	# An object is a leak once it is some seconds old.
+	sleep 6
+	echo scan >$leaks
+	echo scan >$leaks
+	grep -A 12 -E 'mpath|multipath|sd_probe|scsi_' $leaks >"$tmp/leaks" || return 0
+	while read -r line; do note "$line"; done < <(head -n 60 "$tmp/leaks")
+	fail "there are leaks"
+}
+
+testcase t_rounds rig_none "A16, B4: 20 rounds of making and taking down leave nothing"
+testcase t_kmemleak rig_none "A1, A2, A10: no leaks"
+
+run_tests "$@"
