@@ -133,7 +133,7 @@ step() {
 # when, where and by whom it is built, so that ccache finds what it has.
 kmake_vars=()
 use_ccache() {
-	export CCACHE_DIR=${CCACHE_DIR:-$build/ccache} CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+	export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 	export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' KBUILD_BUILD_USER=mpath KBUILD_BUILD_HOST=mpath
 	# shellcheck disable=SC2034
 	kmake_vars=(CC='ccache gcc' LOCALVERSION=)
