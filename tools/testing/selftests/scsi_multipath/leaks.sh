@@ -11,25 +11,29 @@
 # shellcheck source=means.sh
 . "$(dirname "$0")/means.sh"
 
-# Used, with a failover and parked bios, and taken down in one way or the other.
+# Use a disk, fail over, park bios, and take it down in one way or the other.
 round() {
-	local h all
+	local h all means=state
 
-	rig_loop on 2
+	if (($1 % 2)); then
+		rig_debug on 2
+	else
+		rig_loop on 2
+		means='link'
+	fi
 	mapfile -t all < <(hctls)
 	background dd if="/dev/$(head_disk)" of=/dev/null bs=64k iflag=direct status=none
-	for h in "${all[@]}"; do down_link "$h"; done
-	sleep 0.1
-	for h in "${all[@]}"; do up_link "$h"; done
+	echo 600 >"/sys/block/$(head_disk)/delayed_removal_secs"
+	for h in "${all[@]}"; do down_$means "$h"; done
+	for h in "${all[@]}"; do up_$means "$h"; done
 	wait_for 30 gone "$bg_pid" || fail "a reader hangs"
-	if (($1 % 2)); then
-		echo 600 >"/sys/block/$(head_disk)/delayed_removal_secs"
-		for h in "${all[@]}"; do down_unbind "$h"; done
-		for h in "${all[@]}"; do up_unbind "$h"; done
-	fi
+	case $(($1 % 4)) in
+	0|1)	for h in "${all[@]}"; do down_unbind "$h"; done
+		for h in "${all[@]}"; do up_unbind "$h"; done ;;
+	esac
 	rig_down
-	is "logical units" "" "$(ls /sys/class/scsi_mpath_device 2>/dev/null)"
 	is "heads" "" "$(heads)"
+	is "logical units" "" "$(compgen -G '/sys/class/scsi_mpath_device/*' || :)"
 	if scsi_is_module; then
 		scsi_unload || fail "the SCSI modules cannot be unloaded: $(lsmod)"
 	fi

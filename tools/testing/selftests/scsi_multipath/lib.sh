@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 #
 # What the tests of native SCSI multipath share.
 #
@@ -52,12 +52,12 @@ run_step() {
 }
 
 show_state() {
-	local d
+	local head d
 
-	for d in $(heads); do
-		note "$d: parked $(cat "/sys/block/$d/mpath_parked") failovers $(cat "/sys/block/$d/mpath_failovers")" \
-			"inflight $(tr -s ' ' <"/sys/block/$d/inflight")"
-		for d in $(path_disks "$d"); do
+	for head in $(heads); do
+		note "$head: parked $(cat "/sys/block/$head/mpath_parked") failovers $(cat "/sys/block/$head/mpath_failovers")" \
+			"inflight $(tr -s ' ' <"/sys/block/$head/inflight")"
+		for d in $(path_disks "$head"); do
 			note "  $d: $(path_hctl "$d") $(cat "/sys/block/$d/mpath_state")"
 		done
 	done 2>/dev/null
@@ -278,7 +278,7 @@ loop_of() {
 	local i
 
 	for i in {1..8}; do
-		[[ -d $(loop_tpg $i) && $(loop_hctl $i) == "$1" ]] || continue
+		[[ -d $(loop_tpg "$i") && $(loop_hctl "$i") == "$1" ]] || continue
 		echo "$i"
 		return
 	done
@@ -343,11 +343,11 @@ heads() {
 
 # The one disk there is.
 head_disk() {
-	local all=(/sys/block/sd*/mpath_failovers)
+	local all=(/sys/block/sd*/mpath_failovers) head
 
 	((${#all[@]} == 1)) && [[ -e ${all[0]} ]] || return 1
-	all=${all[0]%/*}
-	echo "${all##*/}"
+	head=${all[0]%/*}
+	echo "${head##*/}"
 }
 
 # Names of the path disks of disk $1.

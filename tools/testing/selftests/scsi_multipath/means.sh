@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 #
 # The means by which a path, H:C:T:L, is taken away and brought back. Those from
 # relink on are for the targets of rig_loop.
