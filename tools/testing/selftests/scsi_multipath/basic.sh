@@ -14,7 +14,7 @@ plain_names() { for ((i = 0; i < $1; i++)); do printf 'sd%b\n' "\\x$(printf %x $
 
 t_off() {
 	is "disks" "$(plain_names 3)" "$(sd_names)"
-	is "minor of sdb" "8:16" "$(cat /sys/block/sdb/dev)"
+	is "minor of sdb" "8:16" "$(</sys/block/sdb/dev)"
 	is "heads" "" "$(heads)"
 	is "files of multipath" "" "$(find /sys/block/sd*/ /sys/class/scsi_device/*/device/ -maxdepth 2 -name '*mpath*' -o -maxdepth 2 -name multipath)"
 	is "logical units" "" "$(ls /sys/class/scsi_mpath_device)"
@@ -26,15 +26,15 @@ t_on() {
 	local d lun link
 
 	is "disks" "sda sda:0 sda:1 sda:2" "$(echo $(sd_names))"
-	is "minor" "8:0" "$(cat /sys/block/sda/dev)"
-	is "range of minors" 16 "$(cat /sys/block/sda/range)"
+	is "minor" "8:0" "$(</sys/block/sda/dev)"
+	is "range of minors" 16 "$(</sys/block/sda/range)"
 	is "hidden" "0 1 1 1" "$(echo $(cat /sys/block/sda/hidden /sys/block/sda:*/hidden))"
 	[[ -b /dev/sda ]] || fail "no /dev/sda"
 	is "nodes of paths" "" "$(find /dev -name 'sda:*')"
 	is "lsblk" "sda" "$(lsblk -dno NAME)"
 	is "/proc/partitions" "sda" "$(awk '/sd/ { print $4 }' /proc/partitions)"
 	for d in sda:0 sda:1 sda:2; do
-		is "mpath_dev of $d" 8:0 "$(cat "/sys/block/$d/mpath_dev")"
+		is "mpath_dev of $d" 8:0 "$(<"/sys/block/$d/mpath_dev")"
 		is "link to $d" "$(readlink -f "/sys/block/$d")" "$(readlink -f "/sys/block/sda/multipath/$d")"
 	done
 	is "links to paths" "sda:0 sda:1 sda:2" "$(echo $(path_disks sda))"
@@ -44,7 +44,7 @@ t_on() {
 	for link in "$lun"/multipath/*; do
 		is "link $link" "$(readlink -f "$(sdev "$(basename "$link")")")" "$(readlink -f "$link")"
 	done
-	is "size" "$(cat /sys/block/sda:0/size)" "$(cat /sys/block/sda/size)"
+	is "size" "$(</sys/block/sda:0/size)" "$(</sys/block/sda/size)"
 	is "delayed_removal_secs" 0 "$(head_attr delayed_removal_secs)"
 	is "mpath_failovers" 0 "$(failovers)"
 	is "mpath_parked" 0 "$(parked)"
@@ -54,11 +54,11 @@ t_identity() {
 	local lun
 
 	lun=$(lun_dir)
-	is "vpd_id" naa.33333330000007d0 "$(cat "$lun/vpd_id")"
-	is "wwid" "$(cat "$(sdev 0:0:0:0)/wwid")" "$(cat "$lun/wwid")"
-	is "vendor" "$(cat "$(sdev 0:0:0:0)/vendor")" "$(cat "$lun/vendor")"
-	is "model" "$(cat "$(sdev 0:0:0:0)/model")" "$(cat "$lun/model")"
-	is "rev" "$(cat "$(sdev 0:0:0:0)/rev")" "$(cat "$lun/rev")"
+	is "vpd_id" naa.33333330000007d0 "$(<"$lun/vpd_id")"
+	is "wwid" "$(<"$(sdev 0:0:0:0)/wwid")" "$(<"$lun/wwid")"
+	is "vendor" "$(<"$(sdev 0:0:0:0)/vendor")" "$(<"$lun/vendor")"
+	is "model" "$(<"$(sdev 0:0:0:0)/model")" "$(<"$lun/model")"
+	is "rev" "$(<"$(sdev 0:0:0:0)/rev")" "$(<"$lun/rev")"
 }
 
 t_alua_states() {
@@ -71,27 +71,27 @@ t_iopolicy() {
 	local lun bad
 
 	lun=$(lun_dir)
-	is "policy" numa "$(cat "$lun/iopolicy")"
+	is "policy" numa "$(<"$lun/iopolicy")"
 	for bad in once "" rr round round-robinx 'numa,'; do
 		is "store of '$bad'" EINVAL "$(errno_of store "$bad" "$lun/iopolicy")"
-		is "policy after '$bad'" numa "$(cat "$lun/iopolicy")"
+		is "policy after '$bad'" numa "$(<"$lun/iopolicy")"
 	done
 	echo round-robin >"$lun/iopolicy"
-	is "policy" round-robin "$(cat "$lun/iopolicy")"
+	is "policy" round-robin "$(<"$lun/iopolicy")"
 	printf numa >"$lun/iopolicy"
-	is "policy" numa "$(cat "$lun/iopolicy")"
+	is "policy" numa "$(<"$lun/iopolicy")"
 }
 
 t_default_policy() {
 	local param=/sys/module/scsi_mod/parameters/multipath_iopolicy
 
-	is "default" numa "$(cat $param)"
+	is "default" numa "$(<$param)"
 	! echo robin >$param 2>/dev/null || fail "a wrong policy is taken"
 	echo round-robin >$param
-	is "policy of the old disk" numa "$(cat "$(lun_dir)/iopolicy")"
+	is "policy of the old disk" numa "$(<"$(lun_dir)/iopolicy")"
 	rig_down
 	rig_debug on 2
-	is "policy of a new disk" round-robin "$(cat "$(lun_dir)/iopolicy")"
+	is "policy of a new disk" round-robin "$(<"$(lun_dir)/iopolicy")"
 	echo numa >$param
 }
 

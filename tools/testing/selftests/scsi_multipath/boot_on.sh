@@ -15,7 +15,7 @@
 
 t_mode() {
 	! scsi_is_module || skip "SCSI is a module"
-	[[ $(cat /proc/cmdline) == *scsi_mod.multipath=on* ]] || skip "not on the command line"
+	[[ $(</proc/cmdline) == *scsi_mod.multipath=on* ]] || skip "not on the command line"
 	is "multipath" on "$(scsi_mode)"
 }
 

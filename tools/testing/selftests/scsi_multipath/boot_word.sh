@@ -12,13 +12,13 @@
 . "$(dirname "$0")/lib.sh"
 
 t_word() {
-	[[ $(cat /proc/cmdline) == *scsi_mod.multipath=once* ]] || skip "not on the command line"
+	[[ $(</proc/cmdline) == *scsi_mod.multipath=once* ]] || skip "not on the command line"
 	is "multipath" off "$(scsi_mode)"
 	dmesg | grep -q "multipath takes off, on or always, not 'once'" || fail "the kernel does not say so"
 }
 
 t_plain() {
-	[[ $(cat /proc/cmdline) == *scsi_mod.multipath=once* ]] || skip "not on the command line"
+	[[ $(</proc/cmdline) == *scsi_mod.multipath=once* ]] || skip "not on the command line"
 	is "disks" "sda sdb" "$(echo $(sd_names))"
 	is "heads" "" "$(heads)"
 	is "read" none "$(errno_of read_block sda)"

@@ -33,7 +33,7 @@ t_filesystem() {
 	wait_for 20 usable $h1 || fail "$h1 is $(state $h1)"
 	fio_stop
 	umount "$tmp/mnt"
-	fsck.ext4 -fn /dev/sda2 >"$tmp/fsck" 2>&1 || fail "$(cat "$tmp/fsck")"
+	fsck.ext4 -fn /dev/sda2 >"$tmp/fsck" 2>&1 || fail "$(<"$tmp/fsck")"
 	mount -o ro /dev/sda2 "$tmp/mnt"
 	cmp "$tmp/random" "$tmp/mnt/random" || fail "a file has changed"
 	umount "$tmp/mnt"
@@ -59,10 +59,10 @@ t_limits() {
 		discard_max_hw_bytes write_zeroes_max_bytes max_hw_sectors_kb max_segments max_segment_size \
 		write_cache fua rotational dma_alignment; do
 		[[ -e /sys/block/sda/queue/$f ]] || continue
-		is "$f" "$(cat /sys/block/sda:0/queue/$f)" "$(cat /sys/block/sda/queue/$f)"
+		is "$f" "$(</sys/block/sda:0/queue/$f)" "$(</sys/block/sda/queue/$f)"
 	done
-	is "physical blocks" 4096 "$(cat /sys/block/sda/queue/physical_block_size)"
-	ok_if "discards" "$(cat /sys/block/sda/queue/discard_max_bytes) > 0"
+	is "physical blocks" 4096 "$(</sys/block/sda/queue/physical_block_size)"
+	ok_if "discards" "$(</sys/block/sda/queue/discard_max_bytes) > 0"
 	blkdiscard -o 1M -l 1M /dev/sda || fail "blkdiscard"
 	is "data after a discard" 0 "$(dd if=/dev/sda bs=1M skip=1 count=1 iflag=direct status=none | tr -d '\0' | wc -c)"
 	blkdiscard -z -o 2M -l 1M /dev/sda || fail "blkdiscard -z"
@@ -74,7 +74,7 @@ t_resize() {
 	is "size" $s "$(head_attr size)"
 	echo 2 >$debug_driver/virtual_gb
 	ask_state $h0
-	wait_for 10 size_is sda:0 $((2 * s)) || fail "the first path's size is $(cat /sys/block/sda:0/size)"
+	wait_for 10 size_is sda:0 $((2 * s)) || fail "the first path's size is $(</sys/block/sda:0/size)"
 	is "size with one path resized" $s "$(head_attr size)"
 	read_block sda || fail "a read with one path resized"
 	usable $h0 || fail "the path that has grown is $(state $h0)"
@@ -85,7 +85,7 @@ t_resize() {
 	usable $h1 || fail "$h1 is $(state $h1)"
 	read_block sda 524287 || fail "a read of the last block"
 }
-size_is() { (($(cat "/sys/block/$1/size") == $2)); }
+size_is() { (($(<"/sys/block/$1/size") == $2)); }
 
 # Two backstores that claim to be the same disk, and are not of one size.
 rig_mismatch() {
@@ -136,16 +136,16 @@ t_remap_event() {
 	echo 0 >$trace/events/block/block_bio_remap/enable
 	grep block_bio_remap $trace/trace >"$tmp/trace" || fail "no event"
 	note "$(head -n 1 "$tmp/trace" | xargs)"
-	grep -qE 'block_bio_remap: [0-9]+,[0-9]+ .* 24 \+ 8 <- \(8,0\) 24' "$tmp/trace" || fail "$(cat "$tmp/trace")"
-	! grep -qE 'block_bio_remap: 8,0 ' "$tmp/trace" || fail "$(cat "$tmp/trace")"
+	grep -qE 'block_bio_remap: [0-9]+,[0-9]+ .* 24 \+ 8 <- \(8,0\) 24' "$tmp/trace" || fail "$(<"$tmp/trace")"
+	! grep -qE 'block_bio_remap: 8,0 ' "$tmp/trace" || fail "$(<"$tmp/trace")"
 }
 
 t_tools() {
 	local lun
 
 	lun=$(lun_dir)
-	sg_inq /dev/sda >"$tmp/inq" || fail "sg_inq: $(cat "$tmp/inq")"
-	grep -q "Product identification: scsi_debug" "$tmp/inq" || fail "$(cat "$tmp/inq")"
+	sg_inq /dev/sda >"$tmp/inq" || fail "sg_inq: $(<"$tmp/inq")"
+	grep -q "Product identification: scsi_debug" "$tmp/inq" || fail "$(<"$tmp/inq")"
 	sg_vpd -p di /dev/sda | grep -qi "$(sed 's/naa.//' "$lun/vpd_id")" || fail "sg_vpd does not show the id"
 	sg_turs /dev/sda || fail "sg_turs"
 	sg_readcap /dev/sda >/dev/null || fail "sg_readcap"

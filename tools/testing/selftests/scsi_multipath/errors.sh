@@ -204,7 +204,7 @@ timed() {
 	rm -f "$tmp/errno"
 	background errno_to "$tmp/errno" "$@"
 	wait_for "$max" gone "$bg_pid" || fail "the bio has not ended in $max s"
-	is "the issuer sees" EIO "$(cat "$tmp/errno")"
+	is "the issuer sees" EIO "$(<"$tmp/errno")"
 	note "it took $(elapsed "$start") ms"
 }
 errno_to() { local to=$1; shift; errno_of "$@" >"$to"; }

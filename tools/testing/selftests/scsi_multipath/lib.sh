@@ -55,10 +55,10 @@ show_state() {
 	local head d
 
 	for head in $(heads); do
-		note "$head: parked $(cat "/sys/block/$head/mpath_parked") failovers $(cat "/sys/block/$head/mpath_failovers")" \
+		note "$head: parked $(<"/sys/block/$head/mpath_parked") failovers $(<"/sys/block/$head/mpath_failovers")" \
 			"inflight $(tr -s ' ' <"/sys/block/$head/inflight")"
 		for d in $(path_disks "$head"); do
-			note "  $d: $(path_hctl "$d") $(cat "/sys/block/$d/mpath_state")"
+			note "  $d: $(path_hctl "$d") $(<"/sys/block/$d/mpath_state")"
 		done
 	done 2>/dev/null
 	dmesg | tail -n 25 | sed 's/^/#   /'
@@ -128,14 +128,18 @@ run_tests() {
 # Milliseconds since $1, a value of EPOCHREALTIME.
 elapsed() { echo $(((${EPOCHREALTIME/./} - ${1/./}) / 1000)); }
 
+# A short time, without starting a program: with all debugging that takes longer.
+exec {never}<> <(:)
+nap() { read -r -t "$1" -u "$never" || :; }
+
 # wait_for SECONDS COMMAND...: until the command succeeds
 wait_for() {
-	local start=$EPOCHREALTIME secs=$1
+	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
 	shift
 
 	until "$@"; do
-		(($(elapsed "$start") < secs * 1000)) || return 1
-		sleep 0.02
+		((${EPOCHREALTIME/./} < deadline)) || return 1
+		nap 0.02
 	done
 }
 

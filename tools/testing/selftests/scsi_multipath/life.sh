@@ -35,7 +35,7 @@ reader() { errno_of read_block "$1" >"$tmp/errno.new"; mv "$tmp/errno.new" "$tmp
 reader_ends() {
 	wait_for "$1" gone "$reader_pid" || fail "a read does not end"
 	reader_ms=$(elapsed "$reader_start")
-	is "the read" "$2" "$(cat "$tmp/errno")"
+	is "the read" "$2" "$(<"$tmp/errno")"
 }
 
 t_in_time() {

@@ -212,7 +212,7 @@ t_preferred() {
 	echo 0 >"$backstore/alua/tpg$(loop_of "${all[2]}")/preferred"
 	ask_state "${all[2]}"
 }
-is_preferred() { (($(cat "$(sdev "$1")/preferred_path") == 1)); }
+is_preferred() { (($(<"$(sdev "$1")/preferred_path") == 1)); }
 
 # C4: a transition is waited for.
 t_transitioning() {
