@@ -5,6 +5,8 @@
 
 set -euo pipefail
 export LC_ALL=C
+# Debian's tools, whatever else the machine has under their names.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build

@@ -21,16 +21,16 @@ struct mpath_kunit_path {
 };
 
 struct mpath_kunit_bio {
-	struct bio		bio;
 	struct mpath_kunit	*ctx;
 	int			ended;
 	unsigned int		order;
+	struct bio		bio;
 };
 
 struct mpath_kunit {
 	struct mpath_head	*head;
 	struct mpath_kunit_path	paths[MPATH_TEST_PATHS];
-	struct mpath_kunit_bio	bios[MPATH_TEST_BIOS];
+	struct mpath_kunit_bio	*bios[MPATH_TEST_BIOS];
 	unsigned int		nr_ended;
 	atomic_t		kicks;
 	int			dead;
@@ -106,10 +106,17 @@ static int mpath_kunit_init(struct kunit *test)
 {
 	struct mpath_kunit_head *thead;
 	struct mpath_kunit *ctx;
+	unsigned int i;
 	int ret;
 
 	ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ctx);
+	for (i = 0; i < MPATH_TEST_BIOS; i++) {
+		ctx->bios[i] = kunit_kzalloc(test, sizeof(*ctx->bios[i]),
+					     GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ctx->bios[i]);
+		ctx->bios[i]->ctx = ctx;
+	}
 	test->priv = ctx;
 
 	thead = kzalloc(sizeof(*thead), GFP_KERNEL);
@@ -1088,13 +1095,12 @@ static struct mpath_io *mpath_kunit_io(struct kunit *test, unsigned int nr,
 				       blk_opf_t opf)
 {
 	struct mpath_kunit *ctx = test->priv;
-	struct bio *bio = &ctx->bios[nr].bio, *clone;
+	struct bio *bio = &ctx->bios[nr]->bio, *clone;
 	struct mpath_io *io;
 
 	bio_init(bio, NULL, NULL, 0, opf);
 	bio->bi_end_io = mpath_kunit_end_bio;
-	ctx->bios[nr].ctx = ctx;
-	ctx->bios[nr].ended = 0;
+	ctx->bios[nr]->ended = 0;
 
 	clone = bio_alloc_clone(NULL, bio, GFP_KERNEL, &ctx->head->bio_pool);
 	KUNIT_ASSERT_NOT_NULL(test, clone);
@@ -1104,6 +1110,12 @@ static struct mpath_io *mpath_kunit_io(struct kunit *test, unsigned int nr,
 	io->tries = 0;
 	io->accounted = false;
 	return io;
+}
+
+/* The error that the issuer has got. */
+static int mpath_kunit_error(struct mpath_kunit *ctx, unsigned int nr)
+{
+	return blk_status_to_errno(ctx->bios[nr]->bio.bi_status);
 }
 
 static struct mpath_kunit_bio *mpath_kunit_parked(struct bio *clone)
@@ -1157,7 +1169,7 @@ static void mpath_kunit_whose_error(struct kunit *test)
 		KUNIT_ASSERT_PTR_EQ(test, io->path, path);
 		mpath_end_clone(&io->clone);
 
-		KUNIT_EXPECT_EQ_MSG(test, ctx->bios[0].ended, !cases[i].of_path,
+		KUNIT_EXPECT_EQ_MSG(test, ctx->bios[0]->ended, !cases[i].of_path,
 				    "case %u", i);
 		KUNIT_EXPECT_EQ(test, head->nr_parked, cases[i].of_path);
 		KUNIT_EXPECT_EQ(test, !bio_list_empty(&head->parked),
@@ -1167,8 +1179,8 @@ static void mpath_kunit_whose_error(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, path->state == MPATH_FAILED,
 				cases[i].of_path);
 		if (!cases[i].of_path)
-			KUNIT_EXPECT_EQ(test, ctx->bios[0].bio.bi_status,
-					cases[i].status);
+			KUNIT_EXPECT_EQ(test, mpath_kunit_error(ctx, 0),
+					blk_status_to_errno(cases[i].status));
 		else
 			KUNIT_EXPECT_GT(test, mpath_kunit_kicks(ctx), 0);
 
@@ -1187,8 +1199,8 @@ static void mpath_kunit_good_bio(struct kunit *test)
 	io->path = mpath_get_path(ctx->head);
 	KUNIT_ASSERT_NOT_NULL(test, io->path);
 	mpath_end_clone(&io->clone);
-	KUNIT_EXPECT_EQ(test, ctx->bios[0].ended, 1);
-	KUNIT_EXPECT_EQ(test, ctx->bios[0].bio.bi_status, BLK_STS_OK);
+	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 1);
+	KUNIT_EXPECT_EQ(test, mpath_kunit_error(ctx, 0), 0);
 	KUNIT_EXPECT_EQ(test, ctx->paths[0].path.state, MPATH_OPTIMIZED);
 	KUNIT_EXPECT_EQ(test, ctx->head->nr_parked, 0);
 	/* This would wait for a reference that is left. */
@@ -1206,7 +1218,7 @@ static void mpath_kunit_tries_are_bounded(struct kunit *test)
 	io = mpath_kunit_io(test, 0, REQ_OP_READ);
 
 	for (tries = 1; tries <= MPATH_MAX_TRIES; tries++) {
-		KUNIT_ASSERT_EQ(test, ctx->bios[0].ended, 0);
+		KUNIT_ASSERT_EQ(test, ctx->bios[0]->ended, 0);
 		io->path = mpath_get_path(head);
 		KUNIT_ASSERT_NOT_NULL(test, io->path);
 		io->clone.bi_status = BLK_STS_TRANSPORT;
@@ -1219,8 +1231,8 @@ static void mpath_kunit_tries_are_bounded(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, mpath_renew_clone(io), 0);
 		mpath_path_tested(&ctx->paths[0].path, BLK_STS_OK);
 	}
-	KUNIT_EXPECT_EQ(test, ctx->bios[0].ended, 1);
-	KUNIT_EXPECT_EQ(test, ctx->bios[0].bio.bi_status, BLK_STS_TRANSPORT);
+	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 1);
+	KUNIT_EXPECT_EQ(test, mpath_kunit_error(ctx, 0), -ENOLINK);
 	KUNIT_EXPECT_TRUE(test, bio_list_empty(&head->parked));
 }
 
@@ -1236,19 +1248,19 @@ static void mpath_kunit_no_path_for_bio(struct kunit *test)
 
 	/* A path may come back. */
 	mpath_submit_io(head, mpath_kunit_io(test, 0, REQ_OP_READ));
-	KUNIT_EXPECT_EQ(test, ctx->bios[0].ended, 0);
+	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 0);
 	KUNIT_EXPECT_EQ(test, head->nr_parked, 1);
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&head->requeue_work));
 	/* The issuer does not want to wait for that. */
 	mpath_submit_io(head, mpath_kunit_io(test, 1, REQ_OP_READ | REQ_NOWAIT));
-	KUNIT_EXPECT_EQ(test, ctx->bios[1].ended, 1);
-	KUNIT_EXPECT_EQ(test, ctx->bios[1].bio.bi_status, BLK_STS_AGAIN);
+	KUNIT_EXPECT_EQ(test, ctx->bios[1]->ended, 1);
+	KUNIT_EXPECT_EQ(test, mpath_kunit_error(ctx, 1), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, head->nr_parked, 1);
 
 	/* Something has changed since no path was found: it is to look again. */
 	io = mpath_kunit_io(test, 1, REQ_OP_READ);
 	KUNIT_EXPECT_FALSE(test, mpath_no_path(head, io, head->generation - 1));
-	KUNIT_EXPECT_EQ(test, ctx->bios[1].ended, 0);
+	KUNIT_EXPECT_EQ(test, ctx->bios[1]->ended, 0);
 	KUNIT_EXPECT_EQ(test, head->nr_parked, 1);
 	mpath_end_io(io, BLK_STS_OK);
 
@@ -1257,16 +1269,16 @@ static void mpath_kunit_no_path_for_bio(struct kunit *test)
 	mpath_kunit_set_state(ctx, 0, MPATH_OFFLINE, false);
 	KUNIT_EXPECT_GT(test, mpath_kunit_kicks(ctx), 0);
 	mpath_submit_io(head, mpath_kunit_io(test, 2, REQ_OP_READ));
-	KUNIT_EXPECT_EQ(test, ctx->bios[2].ended, 1);
-	KUNIT_EXPECT_EQ(test, ctx->bios[2].bio.bi_status, BLK_STS_IOERR);
+	KUNIT_EXPECT_EQ(test, ctx->bios[2]->ended, 1);
+	KUNIT_EXPECT_EQ(test, mpath_kunit_error(ctx, 2), -EIO);
 	mpath_submit_io(head, mpath_kunit_io(test, 2, REQ_OP_READ | REQ_NOWAIT));
-	KUNIT_EXPECT_EQ(test, ctx->bios[2].ended, 1);
-	KUNIT_EXPECT_EQ(test, ctx->bios[2].bio.bi_status, BLK_STS_IOERR);
+	KUNIT_EXPECT_EQ(test, ctx->bios[2]->ended, 1);
+	KUNIT_EXPECT_EQ(test, mpath_kunit_error(ctx, 2), -EIO);
 
 	/* Somebody may bring one back in time. */
 	head->lost_until = get_jiffies_64() + 100 * HZ;
 	mpath_submit_io(head, mpath_kunit_io(test, 3, REQ_OP_READ));
-	KUNIT_EXPECT_EQ(test, ctx->bios[3].ended, 0);
+	KUNIT_EXPECT_EQ(test, ctx->bios[3]->ended, 0);
 	KUNIT_EXPECT_EQ(test, head->nr_parked, 2);
 
 	mpath_kunit_end_parked(ctx);
@@ -1327,7 +1339,7 @@ static void mpath_kunit_parked_keep_order(struct kunit *test)
 	i = 0;
 	bio_list_for_each(clone, &head->parked)
 		KUNIT_EXPECT_PTR_EQ(test, mpath_kunit_parked(clone),
-				    &ctx->bios[i++]);
+				    ctx->bios[i++]);
 	KUNIT_EXPECT_EQ(test, i, MPATH_TEST_BIOS);
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&head->requeue_work));
 
@@ -1337,9 +1349,9 @@ static void mpath_kunit_parked_keep_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, head->nr_parked, 0);
 	KUNIT_EXPECT_TRUE(test, bio_list_empty(&head->parked));
 	for (i = 0; i < MPATH_TEST_BIOS; i++) {
-		KUNIT_EXPECT_EQ(test, ctx->bios[i].ended, 1);
-		KUNIT_EXPECT_EQ(test, ctx->bios[i].order, i);
-		KUNIT_EXPECT_EQ(test, ctx->bios[i].bio.bi_status, BLK_STS_IOERR);
+		KUNIT_EXPECT_EQ(test, ctx->bios[i]->ended, 1);
+		KUNIT_EXPECT_EQ(test, ctx->bios[i]->order, i);
+		KUNIT_EXPECT_EQ(test, mpath_kunit_error(ctx, i), -EIO);
 	}
 }
 
@@ -1349,7 +1361,7 @@ static void mpath_kunit_renewed_clone(struct kunit *test)
 	struct mpath_kunit *ctx = test->priv;
 	struct mpath_io *io = mpath_kunit_io(test, 0, REQ_OP_WRITE | REQ_SYNC |
 						     REQ_FUA | REQ_NOWAIT);
-	struct bio *bio = &ctx->bios[0].bio, *clone = &io->clone;
+	struct bio *bio = &ctx->bios[0]->bio, *clone = &io->clone;
 	struct bio_set *pool = clone->bi_pool;
 
 	bio->bi_iter.bi_sector = 1234;
@@ -1363,7 +1375,7 @@ static void mpath_kunit_renewed_clone(struct kunit *test)
 	bio_set_flag(clone, BIO_REMAPPED);
 
 	KUNIT_ASSERT_EQ(test, mpath_renew_clone(io), 0);
-	KUNIT_EXPECT_EQ(test, clone->bi_status, BLK_STS_OK);
+	KUNIT_EXPECT_EQ(test, blk_status_to_errno(clone->bi_status), 0);
 	KUNIT_EXPECT_EQ(test, clone->bi_iter.bi_sector, 1234);
 	KUNIT_EXPECT_EQ(test, clone->bi_iter.bi_size, 8192);
 	KUNIT_EXPECT_EQ(test, clone->bi_ioprio, bio->bi_ioprio);
@@ -1374,11 +1386,11 @@ static void mpath_kunit_renewed_clone(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, clone->bi_private, (void *)bio);
 	KUNIT_EXPECT_EQ(test, io->tries, 5);
 	/* The issuer's own is untouched. */
-	KUNIT_EXPECT_EQ(test, ctx->bios[0].ended, 0);
+	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 0);
 	KUNIT_EXPECT_TRUE(test, bio->bi_opf & REQ_NOWAIT);
 
 	mpath_end_io(io, BLK_STS_OK);
-	KUNIT_EXPECT_EQ(test, ctx->bios[0].ended, 1);
+	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 1);
 }
 
 /*
