@@ -3,7 +3,7 @@
 #
 # What becomes one disk, what does not, and what it looks like.
 #
-# guest-timeout: 400
+# guest-timeout: 600
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh

@@ -3,7 +3,7 @@
 #
 # The disk over the paths is a disk like any other.
 #
-# guest-timeout: 300
+# guest-timeout: 500
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh

@@ -5,7 +5,7 @@
 # Host 0 of the rig is optimized and host 1 is not, so that all I/O goes to host
 # 0 as long as it is usable.
 #
-# guest-timeout: 400
+# guest-timeout: 600
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh

@@ -3,7 +3,7 @@
 #
 # Made and taken down over and over: nothing is left.
 #
-# guest-timeout: 500
+# guest-timeout: 700
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh

@@ -3,7 +3,7 @@
 #
 # The disk outlives its last path by delayed_removal_secs.
 #
-# guest-timeout: 400
+# guest-timeout: 600
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh

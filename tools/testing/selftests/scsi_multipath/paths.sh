@@ -3,7 +3,7 @@
 #
 # Paths fail, by each means there is, and come back, under verified I/O.
 #
-# guest-timeout: 600
+# guest-timeout: 900
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh
