@@ -391,10 +391,10 @@ static void mpath_changed(struct mpath_head *head)
 }
 
 /*
- * The one place where a path's state changes. Returns true if the transport has
- * come back: a failed path need not wait for its next test then.
+ * The one place where a path's state changes. A failed path whose transport has
+ * come back need not wait for its next test.
  */
-static bool mpath_update_path(struct mpath_device *path)
+static void mpath_update_path(struct mpath_device *path)
 {
 	struct mpath_head *head = path->head;
 	enum mpath_state transport, state;
@@ -406,6 +406,7 @@ static bool mpath_update_path(struct mpath_device *path)
 	returned = mpath_state_is_usable(transport) &&
 		   !mpath_state_is_usable(path->transport);
 	path->transport = transport;
+	path->returned |= returned;
 	if (returned && path->listed && path->failed)
 		mod_delayed_work(mpath_test_wq, &path->test_work, 0);
 
@@ -415,7 +416,6 @@ static bool mpath_update_path(struct mpath_device *path)
 		WRITE_ONCE(path->preferred, preferred);
 		mpath_changed(head);
 	}
-	return returned;
 }
 
 /**
@@ -425,8 +425,7 @@ static bool mpath_update_path(struct mpath_device *path)
  * To be called after the change.
  *
  * Context: any.
- * Return: true if the path could not be used before by that answer, and can
- * now.
+ * Return: true if the path could not be used by an earlier answer, and can now.
  */
 bool mpath_path_changed(struct mpath_device *path)
 {
@@ -435,7 +434,10 @@ bool mpath_path_changed(struct mpath_device *path)
 	bool returned;
 
 	spin_lock_irqsave(&head->lock, flags);
-	returned = mpath_update_path(path) && path->listed;
+	mpath_update_path(path);
+	returned = path->listed && path->returned;
+	if (returned)
+		path->returned = false;
 	spin_unlock_irqrestore(&head->lock, flags);
 	return returned;
 }
@@ -800,7 +802,9 @@ static void mpath_requeue_work(struct work_struct *work)
 	bio_list_init(&head->parked);
 	nr_parked = head->nr_parked;
 	outlook = head->outlook;
-	news = head->disk && outlook != head->reported;
+	/* The disk of a dead head may be gone. */
+	news = (head->life == MPATH_LIVE || head->life == MPATH_PENDING) &&
+	       outlook != head->reported;
 	if (news)
 		head->reported = outlook;
 	spin_unlock_irq(&head->lock);
@@ -1203,6 +1207,10 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 
 	ret = device_add_disk(head->parent, disk, head->groups);
 	if (ret) {
+		spin_lock_irq(&head->lock);
+		path->mismatch = true;
+		mpath_update_path(path);
+		spin_unlock_irq(&head->lock);
 		put_disk(disk);
 		return ret;
 	}
@@ -1424,38 +1432,41 @@ EXPORT_SYMBOL_GPL(mpath_add_path);
 void mpath_leave(struct mpath_device *path)
 {
 	struct mpath_head *head = path->head;
-	bool listed, dead = false;
+	bool listed = path->listed, dead = false;
 
 	mutex_lock(&head->mutex);
 	if (!--head->nr_members)
 		dead = mpath_set_life(head, head->delayed_removal_secs ?
 				      MPATH_LEFT_TO_WAIT : MPATH_LEFT_FOR_GOOD);
+	if (!dead && listed) {
+		mpath_unlink_path(path);
+		mpath_unlist_path(path);
+	}
 	mutex_unlock(&head->mutex);
 
 	if (dead) {
 		/* It has nothing to do any more, but may be at the mutex. */
 		cancel_delayed_work_sync(&head->removal_work);
 		mpath_bury(head);
+		/* The links have gone with the disk. */
+		mutex_lock(&head->mutex);
+		if (listed)
+			mpath_unlist_path(path);
+		mutex_unlock(&head->mutex);
 	}
 
-	mutex_lock(&head->mutex);
-	listed = path->listed;
-	if (listed) {
-		/* The links have gone with the disk. */
-		if (!dead)
-			mpath_unlink_path(path);
-		mpath_unlist_path(path);
-	}
-	mutex_unlock(&head->mutex);
 	if (listed)
 		mpath_drain_path(path);
 	percpu_ref_exit(&path->ref);
 
-	/* what has failed on the way out */
+	mutex_lock(&head->mutex);
+	dead = head->life == MPATH_DEAD;
+	if (!dead)
+		mpath_revalidate_locked(head);
+	mutex_unlock(&head->mutex);
+	/* What failed on the way out may have been parked after the burial. */
 	if (dead)
 		mpath_flush_parked(head);
-	else
-		mpath_revalidate(head);
 }
 EXPORT_SYMBOL_GPL(mpath_leave);
 

@@ -160,6 +160,7 @@ struct mpath_head_ops {
  * @state: what selection goes by; changed under the head's lock only
  * @preferred: the target prefers this path among its equals
  * @transport: what the driver said last
+ * @returned: it has said better things since it last asked
  * @listed: the path is in the head's list; under the head's mutex and lock
  * @linked: the head's disk has a link to it; under the head's mutex
  * @sized: its disk has a size; under the head's mutex
@@ -189,6 +190,7 @@ struct mpath_device {
 	bool			warned;
 
 	/* protected by the head's lock */
+	bool			returned;
 	bool			failed;
 	bool			degraded;
 	bool			mismatch;
