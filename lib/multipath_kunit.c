@@ -636,6 +636,7 @@ static void mpath_kunit_removed_is_not_chosen(struct kunit *test)
 	}
 	mpath_kunit_unlist(&ctx->paths[1].path);
 	KUNIT_EXPECT_NULL(test, mpath_get_path(head));
+	KUNIT_EXPECT_TRUE(test, list_empty(&head->paths));
 }
 
 static void mpath_kunit_unlist_work(struct work_struct *work)
@@ -657,7 +658,7 @@ static void mpath_kunit_removal_waits(struct kunit *test)
 	KUNIT_ASSERT_PTR_EQ(test, path, &ctx->paths[0].path);
 
 	init_completion(&ctx->unlisted);
-	INIT_WORK_ONSTACK(&ctx->unlist_work, mpath_kunit_unlist_work);
+	INIT_WORK(&ctx->unlist_work, mpath_kunit_unlist_work);
 	schedule_work(&ctx->unlist_work);
 	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&ctx->unlisted, HZ / 5),
 			0);
@@ -668,7 +669,6 @@ static void mpath_kunit_removal_waits(struct kunit *test)
 	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&ctx->unlisted, 10 * HZ),
 			0);
 	flush_work(&ctx->unlist_work);
-	destroy_work_on_stack(&ctx->unlist_work);
 }
 
 /*
@@ -1066,6 +1066,10 @@ static void mpath_kunit_tells_return(struct kunit *test)
 	struct mpath_device *path = mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
 	unsigned int i;
 
+	/* That it has come at all counts as well. */
+	KUNIT_EXPECT_TRUE(test, mpath_path_changed(path));
+	KUNIT_EXPECT_FALSE(test, mpath_path_changed(path));
+
 	for (i = 0; i < ARRAY_SIZE(away); i++) {
 		ctx->paths[0].state = away[i];
 		KUNIT_EXPECT_FALSE(test, mpath_path_changed(path));
@@ -1075,6 +1079,14 @@ static void mpath_kunit_tells_return(struct kunit *test)
 		ctx->paths[0].state = MPATH_OPTIMIZED;
 		KUNIT_EXPECT_FALSE(test, mpath_path_changed(path));
 	}
+
+	/* It is told even if somebody else has seen it before. */
+	ctx->paths[0].state = MPATH_BLOCKED;
+	KUNIT_EXPECT_FALSE(test, mpath_path_changed(path));
+	ctx->paths[0].state = MPATH_OPTIMIZED;
+	mpath_requeue_work(&ctx->head->requeue_work.work);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_OPTIMIZED);
+	KUNIT_EXPECT_TRUE(test, mpath_path_changed(path));
 }
 
 /*

@@ -396,6 +396,10 @@ static void scsi_mpath_test_no_id(struct kunit *test)
 	scsi_mpath_test_no_designators(sdev);
 	scsi_mpath_test_designator(sdev, SCSI_MPATH_TEST_NAME, "", 0);
 	KUNIT_EXPECT_LT(test, scsi_mpath_read_id(sdev, id), 0);
+	/* a name that ends where it begins */
+	scsi_mpath_test_no_designators(sdev);
+	scsi_mpath_test_designator(sdev, SCSI_MPATH_TEST_NAME, "\0name", 5);
+	KUNIT_EXPECT_LT(test, scsi_mpath_read_id(sdev, id), 0);
 	/* no NAA has three bytes */
 	scsi_mpath_test_no_designators(sdev);
 	scsi_mpath_test_designator(sdev, SCSI_MPATH_TEST_NAA, "\x50\1\2", 3);
@@ -594,7 +598,7 @@ static void scsi_mpath_test_share_head(struct kunit *test)
 			head->instance);
 }
 
-/* Not by what they begin with, not by case, not by their hash. */
+/* Not by what they begin with, not by case. */
 static void scsi_mpath_test_similar_ids(struct kunit *test)
 {
 	struct scsi_mpath_test *ctx = test->priv;
@@ -614,6 +618,33 @@ static void scsi_mpath_test_similar_ids(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, ctx->sdevs[i]->scsi_mpath_dev->head->users,
 				1);
 	}
+}
+
+/* What is in the same bucket of the table is not the same. */
+static void scsi_mpath_test_same_bucket(struct kunit *test)
+{
+	const unsigned int bits = HASH_BITS(scsi_mpath_heads);
+	struct scsi_mpath_test *ctx = test->priv;
+	unsigned int i, bucket, same = 0;
+
+	memset(ctx->buf, 'x', 254);
+	ctx->buf[254] = '\0';
+	scsi_mpath_test_designator(ctx->sdevs[0], SCSI_MPATH_TEST_NAME, ctx->buf,
+				   254);
+	scsi_mpath_attach(ctx->sdevs[0]);
+	KUNIT_ASSERT_NOT_NULL(test, ctx->sdevs[0]->scsi_mpath_dev);
+	KUNIT_ASSERT_PTR_EQ(test, scsi_mpath_test_find(ctx->buf),
+			    ctx->sdevs[0]->scsi_mpath_dev->head);
+
+	bucket = hash_min(scsi_mpath_hash(ctx->buf), bits);
+	for (i = 0; i < 0x10000; i++) {
+		snprintf(ctx->buf + 250, 5, "%04X", i);
+		if (hash_min(scsi_mpath_hash(ctx->buf), bits) != bucket)
+			continue;
+		same++;
+		KUNIT_ASSERT_NULL(test, scsi_mpath_test_find(ctx->buf));
+	}
+	KUNIT_EXPECT_GT(test, same, 0);
 }
 
 static void scsi_mpath_test_head_attrs(struct kunit *test)
@@ -685,10 +716,6 @@ static void scsi_mpath_test_links(struct kunit *test)
 	scsi_mpath_add_links(sdev);
 	KUNIT_EXPECT_TRUE(test, sdev->scsi_mpath_dev->linked);
 	KUNIT_EXPECT_TRUE(test, scsi_mpath_test_has_link(head, "scsi_mpath_test"));
-	/* The other one has no place in sysfs: it goes on without a link. */
-	scsi_mpath_add_links(ctx->sdevs[1]);
-	KUNIT_EXPECT_FALSE(test, ctx->sdevs[1]->scsi_mpath_dev->linked);
-	KUNIT_EXPECT_TRUE(test, ctx->sdevs[1]->scsi_mpath_dev->attached);
 
 	device_del(dev);
 	scsi_mpath_detach(sdev);
@@ -773,6 +800,7 @@ static struct kunit_case scsi_mpath_test_cases[] = {
 	KUNIT_CASE(scsi_mpath_test_off_takes_none),
 	KUNIT_CASE(scsi_mpath_test_share_head),
 	KUNIT_CASE(scsi_mpath_test_similar_ids),
+	KUNIT_CASE(scsi_mpath_test_same_bucket),
 	KUNIT_CASE(scsi_mpath_test_head_attrs),
 	KUNIT_CASE(scsi_mpath_test_links),
 	KUNIT_CASE(scsi_mpath_test_membership),
