@@ -5,7 +5,7 @@
 #
 # guest-kernel: lean
 # guest-append: scsi_mod.multipath=on
-# guest-timeout: 120
+# guest-timeout: 300
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -36,7 +36,13 @@ t_io() {
 	none_parked || fail "parked: $(parked)"
 }
 
+t_unbind() {
+	! scsi_is_module || skip "SCSI is a module"
+	unbind_rounds 100
+}
+
 testcase t_mode rig_none "built in: scsi_mod.multipath=on on the command line"
 testcase t_io "rig_loop on 2" "built in: I/O while paths are lost"
+testcase t_unbind "rig_loop on 2" "A19: sd unbound and bound 100 times under I/O"
 
 run_tests "$@"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2046,SC2119,SC2154
 #
 # The means by which a path, H:C:T:L, is taken away and brought back. Those from
 # relink on are for the targets of rig_loop.
@@ -36,3 +36,26 @@ up_standby() { alua "$1" 0; ask_state "$1"; }
 
 down_unavailable() { alua "$1" 3; }
 up_unavailable() { alua "$1" 0; ask_state "$1"; }
+
+# unbind_rounds TIMES: unbind sd from two paths in turn, with I/O on its way to
+# them, and bind it again
+unbind_rounds() {
+	local i h all n
+
+	mapfile -t all < <(hctls)
+	policy round-robin
+	fio_start
+	for ((i = 0; i < $1; i++)); do
+		h=${all[i % 2]}
+		down_unbind "$h"
+		n=$(requests "$h")
+		up_unbind "$h"
+		wait_for 20 usable "$h" || fail "round $i: $h is $(state "$h")"
+		((i % 10 < 2)) || continue
+		wait_for 20 requests_above "$h" $((n + 30)) || fail "round $i: $h gets no I/O"
+		fio_alive
+	done
+	fio_stop
+	none_parked || fail "parked: $(parked)"
+	is "paths" 2 "$(count $(hctls))"
+}
