@@ -398,15 +398,15 @@ static void mpath_update_path(struct mpath_device *path)
 {
 	struct mpath_head *head = path->head;
 	enum mpath_state transport, state;
-	bool preferred = false, returned;
+	bool preferred = false, usable, returned;
 
 	lockdep_assert_held(&head->lock);
 
 	transport = head->ops->get_state(path, &preferred);
-	returned = mpath_state_is_usable(transport) &&
-		   !mpath_state_is_usable(path->transport);
+	usable = mpath_state_is_usable(transport);
+	returned = usable && !mpath_state_is_usable(path->transport);
 	path->transport = transport;
-	path->returned |= returned;
+	path->returned = returned || (path->returned && usable);
 	if (returned && path->listed && path->failed)
 		mod_delayed_work(mpath_test_wq, &path->test_work, 0);
 
