@@ -28,6 +28,9 @@ each_path() {
 
 		"down_$means" "$hctl"
 		wait_for 20 unusable "$hctl" || fail "$hctl is still used"
+		# What was on its way to it comes to an end first.
+		n=$(total_requests "${others[@]}")
+		wait_for 20 total_above $((n + 100)) "${others[@]}" || fail "no I/O on the other paths"
 		own=$(requests "$hctl")
 		n=$(total_requests "${others[@]}")
 		wait_for 20 total_above $((n + 100)) "${others[@]}" || fail "no I/O on the other paths"
@@ -177,6 +180,7 @@ t_nonoptimized() {
 	fio_start
 	for i in 0 1 2; do
 		alua "${all[i]}" 1
+		ask_state "${all[i]}"
 		wait_for 20 state_is "${all[i]}" non-optimized || fail "${all[i]} is $(state "${all[i]}")"
 	done
 	n=$(total_requests "${all[@]:0:3}")
@@ -186,6 +190,7 @@ t_nonoptimized() {
 
 	# None better left: the others have to do.
 	alua "${all[3]}" 2
+	ask_state "${all[3]}"
 	wait_for 20 state_is "${all[3]}" standby || fail "${all[3]} is $(state "${all[3]}")"
 	n=$(total_requests "${all[@]:0:3}")
 	wait_for 20 total_above $((n + 200)) "${all[@]:0:3}" || fail "no I/O on the non-optimized paths"
