@@ -32,7 +32,7 @@ t_delete_race() {
 	fio_start
 	# two on the same path, one on another
 	for h in "${all[0]}" "${all[0]}" "${all[1]}"; do
-		background churn "$h" 8
+		background churn "$h" 5
 		pids+=("$bg_pid")
 	done
 	for p in "${pids[@]}"; do
@@ -79,7 +79,7 @@ t_rescan_open() {
 	background look
 	background change
 	for h in "${all[@]}"; do
-		background churn "$h" 8
+		background churn "$h" 5
 		pids+=("$bg_pid")
 	done
 	for p in "${pids[@]}"; do
@@ -99,7 +99,7 @@ t_unbind_together() {
 	local i h pids p all
 
 	mapfile -t all < <(hctls)
-	for i in {1..6}; do
+	for i in {1..4}; do
 		pids=()
 		for h in "${all[@]}"; do
 			background down_unbind "$h"
@@ -132,12 +132,14 @@ t_open() {
 	done
 	wait_for 10 no_heads || fail "the disk stays"
 	[[ ! -e /sys/block/$disk && ! -b /dev/$disk ]] || fail "the disk stays in sysfs or /dev"
-	is "what is read from what was open" 0 "$(dd bs=4k count=1 status=none <&9 2>/dev/null | wc -c)"
+	is "what is read from what was open" 0 \
+		"$(dd bs=4k count=1 status=none <&9 2>/dev/null | wc -c)"
 
 	for h in "${all[@]}"; do up_unbind "$h"; done
 	wait_for 20 have_paths "${#all[@]}" || fail "no disk of all paths again"
 	is "read from the new disk" none "$(errno_of read_block "$(head_disk)")"
-	is "what is read from what was open" 0 "$(dd bs=4k count=1 status=none <&9 2>/dev/null | wc -c)"
+	is "what is read from what was open" 0 \
+		"$(dd bs=4k count=1 status=none <&9 2>/dev/null | wc -c)"
 	exec 9<&-
 	is "read from the new disk" none "$(errno_of read_block "$(head_disk)")"
 }
@@ -172,10 +174,12 @@ t_parked_removed() {
 
 testcase t_unbind "rig_loop on 2" "A19, A14: sd unbound and bound 20 times under I/O"
 testcase t_delete_race "rig_loop on 4" "A14, A15: paths deleted and found by three hands under I/O"
-testcase t_unbind_together "rig_loop on 4" "A8, A11, A12: all paths unbound at once, and bound at once"
+testcase t_unbind_together "rig_loop on 4" \
+	"A8, A11, A12: all paths unbound at once, and bound at once"
 testcase t_open "rig_loop on 4" "A6: removal does not wait for whoever has the disk open"
 testcase t_last_path "rig_loop on 2" "A4: I/O ends when the last path goes"
 testcase t_parked_removed "rig_loop on 2 abc2" "A4: parked I/O ends when the last path goes"
-testcase t_rescan_open "rig_debug on 2" "A8, A9, A11, A12, A15: the disk comes and goes while it is opened and looked at"
+testcase t_rescan_open "rig_debug on 2" \
+	"A8, A9, A11, A12, A15: the disk comes and goes while it is opened and looked at"
 
 run_tests "$@"
