@@ -10,13 +10,19 @@
 . "$(dirname "$0")/lib.sh"
 
 # The names of disks as sd gives them, for so many.
-plain_names() { for ((i = 0; i < $1; i++)); do printf 'sd%b\n' "\\x$(printf %x $((97 + i)))"; done; }
+plain_names() {
+	for ((i = 0; i < $1; i++)); do
+		printf 'sd%b\n' "\\x$(printf %x $((97 + i)))"
+	done
+}
 
 t_off() {
 	is "disks" "$(plain_names 3)" "$(sd_names)"
 	is "minor of sdb" "8:16" "$(</sys/block/sdb/dev)"
 	is "heads" "" "$(heads)"
-	is "files of multipath" "" "$(find /sys/block/sd*/ /sys/class/scsi_device/*/device/ -maxdepth 2 -name '*mpath*' -o -maxdepth 2 -name multipath)"
+	is "files of multipath" "" \
+		"$(find /sys/block/sd*/ /sys/class/scsi_device/*/device/ -maxdepth 2 \
+			-name '*mpath*' -o -maxdepth 2 -name multipath)"
 	is "logical units" "" "$(ls /sys/class/scsi_mpath_device)"
 	is "hidden disks" "0 0 0" "$(echo $(cat /sys/block/sd*/hidden))"
 	[[ -b /dev/sda && -b /dev/sdb && -b /dev/sdc ]] || fail "a disk has no node"
@@ -35,14 +41,16 @@ t_on() {
 	is "/proc/partitions" "sda" "$(awk '/sd/ { print $4 }' /proc/partitions)"
 	for d in sda:0 sda:1 sda:2; do
 		is "mpath_dev of $d" 8:0 "$(<"/sys/block/$d/mpath_dev")"
-		is "link to $d" "$(readlink -f "/sys/block/$d")" "$(readlink -f "/sys/block/sda/multipath/$d")"
+		is "link to $d" "$(readlink -f "/sys/block/$d")" \
+			"$(readlink -f "/sys/block/sda/multipath/$d")"
 	done
 	is "links to paths" "sda:0 sda:1 sda:2" "$(echo $(path_disks sda))"
 	lun=$(lun_dir)
 	is "directory of the logical unit" scsi_mpath_device0 "$(basename "$lun")"
 	is "links to devices" "0:0:0:0 1:0:0:0 2:0:0:0" "$(echo $(ls "$lun/multipath"))"
 	for link in "$lun"/multipath/*; do
-		is "link $link" "$(readlink -f "$(sdev "$(basename "$link")")")" "$(readlink -f "$link")"
+		is "link $link" "$(readlink -f "$(sdev "$(basename "$link")")")" \
+			"$(readlink -f "$link")"
 	done
 	is "size" "$(</sys/block/sda:0/size)" "$(</sys/block/sda/size)"
 	is "delayed_removal_secs" 0 "$(head_attr delayed_removal_secs)"
@@ -109,7 +117,8 @@ t_parameter() {
 	scsi_is_module || skip "SCSI is built in"
 	scsi_unload || fail "SCSI modules are in use"
 	for word in once office "" ON alway; do
-		! modprobe scsi_mod "multipath=$word" 2>/dev/null || fail "multipath='$word' is taken as $(scsi_mode)"
+		! modprobe scsi_mod "multipath=$word" 2>/dev/null ||
+			fail "multipath='$word' is taken as $(scsi_mode)"
 	done
 	for word in off on always; do
 		modprobe scsi_mod "multipath=$word"
@@ -118,7 +127,8 @@ t_parameter() {
 	done
 	modprobe scsi_mod
 	is "multipath by default" off "$(scsi_mode)"
-	! (echo on >/sys/module/scsi_mod/parameters/multipath) 2>/dev/null || fail "multipath can be changed later"
+	! (echo on >/sys/module/scsi_mod/parameters/multipath) 2>/dev/null ||
+		fail "multipath can be changed later"
 	scsi_unload
 }
 
@@ -127,7 +137,8 @@ t_parameter() {
 rig_no_alua() {
 	scsi_load "$1"
 	modprobe scsi_debug vpd_use_hostno=1 num_tgts=3 add_host=2 dev_size_mb=8 ndelay=10000
-	wait_for 20 test -e /sys/class/scsi_device/1:0:2:0/device/block || fail "scsi_debug has too few disks"
+	wait_for 20 test -e /sys/class/scsi_device/1:0:2:0/device/block ||
+		fail "scsi_debug has too few disks"
 }
 
 t_on_needs_alua() {
@@ -159,7 +170,8 @@ t_always() {
 rig_two_luns() {
 	scsi_load on
 	modprobe scsi_debug vpd_use_hostno=0 add_host=2 max_luns=2 dev_size_mb=16 ndelay=10000
-	wait_for 20 test -e /sys/class/scsi_device/1:0:0:1/device/block || fail "scsi_debug has too few disks"
+	wait_for 20 test -e /sys/class/scsi_device/1:0:0:1/device/block ||
+		fail "scsi_debug has too few disks"
 }
 
 t_two_luns() {
@@ -196,7 +208,8 @@ testcase t_parameter rig_none "D4: multipath takes off, on and always, in these 
 testcase t_off "rig_debug off 3" "off: every path is a disk as ever"
 testcase t_on "rig_debug on 3" "on: one disk with its name and numbers, its paths hidden below it"
 testcase t_identity "rig_debug on 3" "on: the logical unit tells its id, vendor, model and revision"
-testcase t_alua_states "rig_debug on 3" "C5, C14: the paths have the ALUA states that the target reports"
+testcase t_alua_states "rig_debug on 3" \
+	"C5, C14: the paths have the ALUA states that the target reports"
 testcase t_iopolicy "rig_debug on 3" "iopolicy takes the names of policies and nothing else"
 testcase t_data "rig_debug on 3" "what is written is read back"
 testcase t_default_policy "rig_debug on 3" "C12: multipath_iopolicy is the policy of new disks"

@@ -55,8 +55,9 @@ t_partition_scan() {
 t_limits() {
 	local f
 
-	for f in logical_block_size physical_block_size minimum_io_size optimal_io_size discard_granularity \
-		discard_max_hw_bytes write_zeroes_max_bytes max_hw_sectors_kb max_segments max_segment_size \
+	for f in logical_block_size physical_block_size minimum_io_size optimal_io_size \
+		discard_granularity discard_max_hw_bytes write_zeroes_max_bytes \
+		max_hw_sectors_kb max_segments max_segment_size \
 		write_cache fua rotational dma_alignment; do
 		[[ -e /sys/block/sda/queue/$f ]] || continue
 		is "$f" "$(</sys/block/sda:0/queue/$f)" "$(</sys/block/sda/queue/$f)"
@@ -64,7 +65,9 @@ t_limits() {
 	is "physical blocks" 4096 "$(</sys/block/sda/queue/physical_block_size)"
 	ok_if "discards" "$(</sys/block/sda/queue/discard_max_bytes) > 0"
 	blkdiscard -o 1M -l 1M /dev/sda || fail "blkdiscard"
-	is "data after a discard" 0 "$(dd if=/dev/sda bs=1M skip=1 count=1 iflag=direct status=none | tr -d '\0' | wc -c)"
+	is "data after a discard" 0 \
+		"$(dd if=/dev/sda bs=1M skip=1 count=1 iflag=direct status=none |
+			tr -d '\0' | wc -c)"
 	blkdiscard -z -o 2M -l 1M /dev/sda || fail "blkdiscard -z"
 }
 
@@ -74,7 +77,8 @@ t_resize() {
 	is "size" $s "$(head_attr size)"
 	echo 2 >$debug_driver/virtual_gb
 	ask_state $h0
-	wait_for 10 size_is sda:0 $((2 * s)) || fail "the first path's size is $(</sys/block/sda:0/size)"
+	wait_for 10 size_is sda:0 $((2 * s)) ||
+		fail "the first path's size is $(</sys/block/sda:0/size)"
 	is "size with one path resized" $s "$(head_attr size)"
 	read_block sda || fail "a read with one path resized"
 	usable $h0 || fail "the path that has grown is $(state $h0)"
@@ -136,7 +140,8 @@ t_remap_event() {
 	echo 0 >$trace/events/block/block_bio_remap/enable
 	grep block_bio_remap $trace/trace >"$tmp/trace" || fail "no event"
 	note "$(head -n 1 "$tmp/trace" | xargs)"
-	grep -qE 'block_bio_remap: [0-9]+,[0-9]+ .* 24 \+ 8 <- \(8,0\) 24' "$tmp/trace" || fail "$(<"$tmp/trace")"
+	grep -qE 'block_bio_remap: [0-9]+,[0-9]+ .* 24 \+ 8 <- \(8,0\) 24' "$tmp/trace" ||
+		fail "$(<"$tmp/trace")"
 	! grep -qE 'block_bio_remap: 8,0 ' "$tmp/trace" || fail "$(<"$tmp/trace")"
 }
 
@@ -146,7 +151,8 @@ t_tools() {
 	lun=$(lun_dir)
 	sg_inq /dev/sda >"$tmp/inq" || fail "sg_inq: $(<"$tmp/inq")"
 	grep -q "Product identification: scsi_debug" "$tmp/inq" || fail "$(<"$tmp/inq")"
-	sg_vpd -p di /dev/sda | grep -qi "$(sed 's/naa.//' "$lun/vpd_id")" || fail "sg_vpd does not show the id"
+	sg_vpd -p di /dev/sda | grep -qi "$(sed 's/naa.//' "$lun/vpd_id")" ||
+		fail "sg_vpd does not show the id"
 	sg_turs /dev/sda || fail "sg_turs"
 	sg_readcap /dev/sda >/dev/null || fail "sg_readcap"
 	is "lsblk" "sda disk" "$(lsblk -dno NAME,TYPE | xargs)"
@@ -163,7 +169,8 @@ t_ioctl() {
 	wait_for 10 test -b /dev/sda1 || fail "no partition"
 	sg_turs /dev/sda1 || fail "SG_IO on a partition with CAP_SYS_RAWIO"
 	no_rawio sg_turs /dev/sda || fail "SG_IO on the disk without CAP_SYS_RAWIO"
-	! no_rawio sg_turs /dev/sda1 2>/dev/null || fail "SG_IO on a partition without CAP_SYS_RAWIO"
+	! no_rawio sg_turs /dev/sda1 2>/dev/null ||
+		fail "SG_IO on a partition without CAP_SYS_RAWIO"
 	sfdisk -q --delete /dev/sda
 	down_state $h0
 	sg_turs /dev/sda || fail "SG_IO with one path left"
@@ -179,7 +186,8 @@ testcase t_partition_scan "rig_debug on 2" "the partitions are found when the di
 testcase t_tools "rig_debug on 2" "D18: sg3-utils, lsblk, blockdev and lsscsi find their way"
 testcase t_ioctl "rig_debug on 2" "D7: SG_IO on a partition needs CAP_SYS_RAWIO"
 testcase t_remap_event "rig_debug on 2" "D17: block_bio_remap goes from the disk to the path"
-testcase t_limits "rig_debug on 2 physblk_exp=3 lbpu=1 lbpws=1" "D11, D12: limits are those of the paths"
+testcase t_limits "rig_debug on 2 physblk_exp=3 lbpu=1 lbpws=1" \
+	"D11, D12: limits are those of the paths"
 testcase t_resize "rig_debug on 2 virtual_gb=1" "D11: the disk grows when all of its paths have"
 testcase t_read_only "rig_debug on 2 wp=1" "D12: the disk is as write-protected as its paths"
 testcase t_mismatch rig_mismatch "D11: a path of another size is not used"

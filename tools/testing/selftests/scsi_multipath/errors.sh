@@ -161,11 +161,13 @@ t_partial() {
 	fio_start
 	echo 7 >$debug_driver/every_nth
 	echo 0x100 >$debug_driver/opts
-	wait_for 60 disk_reads_above "$(head_disk)" $(($(disk_stat "$(head_disk)" 1) + 200)) || fail "no progress"
+	wait_for 60 disk_reads_above "$(head_disk)" $(($(disk_stat "$(head_disk)" 1) + 200)) ||
+		fail "no progress"
 	# and fail the path while they do
 	inject $h0 "2 -3 $read 1 0 0 0 0 0"
 	wait_for 30 rule_used_up $h0 2 $read || fail "the rule is not used up"
-	wait_for 60 disk_reads_above "$(head_disk)" $(($(disk_stat "$(head_disk)" 1) + 200)) || fail "no progress"
+	wait_for 60 disk_reads_above "$(head_disk)" $(($(disk_stat "$(head_disk)" 1) + 200)) ||
+		fail "no progress"
 	echo 0 >$debug_driver/opts
 	echo 0 >$debug_driver/every_nth
 	fio_stop
@@ -238,7 +240,8 @@ t_bounded_time() {
 }
 
 testcase t_path_errors rig_errors "B5, B10, C16, C17: an error of the path: the other path at once"
-testcase t_issuers_errors rig_errors "B5: an error of the medium, the target or the command is the issuer's"
+testcase t_issuers_errors rig_errors \
+	"B5: an error of the medium, the target or the command is the issuer's"
 testcase t_passing_errors rig_errors "B5: what passes by itself leaves the path alone"
 testcase t_rain rig_errors "C17: errors on both paths under verified I/O"
 testcase t_partial rig_errors "B17: commands that are done in part, and then fail"

@@ -57,8 +57,8 @@ t_rounds() {
 		((i <= 4 || $(elapsed "$start") < 180000)) || break
 		round "$i"
 	done
-	note "after $i rounds: bio caches $caches -> $(bio_caches), per-CPU $percpu -> $(percpu_kb) kB," \
-		"slab $slab -> $(slab_kb) kB"
+	note "after $i rounds: bio caches $caches -> $(bio_caches)," \
+		"per-CPU $percpu -> $(percpu_kb) kB, slab $slab -> $(slab_kb) kB"
 	is "caches of bios" "$caches" "$(bio_caches)"
 	ok_if "per-CPU memory has not grown" "$(percpu_kb) - percpu <= 200"
 }

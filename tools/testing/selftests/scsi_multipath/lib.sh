@@ -55,7 +55,8 @@ show_state() {
 	local head d
 
 	for head in $(heads); do
-		note "$head: parked $(<"/sys/block/$head/mpath_parked") failovers $(<"/sys/block/$head/mpath_failovers")" \
+		note "$head: parked $(<"/sys/block/$head/mpath_parked")" \
+			"failovers $(<"/sys/block/$head/mpath_failovers")" \
 			"inflight $(tr -s ' ' <"/sys/block/$head/inflight")"
 		for d in $(path_disks "$head"); do
 			note "  $d: $(path_hctl "$d") $(<"/sys/block/$d/mpath_state")"
@@ -311,7 +312,8 @@ lio_down() {
 		rmdir "$d"/alua/tpg* 2>/dev/null
 		rmdir "$d" && rmdir "${d%/*}"
 	done
-	unload tcm_loop target_core_file target_core_iblock target_core_pscsi target_core_user target_core_mod
+	unload tcm_loop target_core_file target_core_iblock target_core_pscsi \
+		target_core_user target_core_mod
 }
 
 # Take down whatever there is. Nothing of it may fail, nor hang because the
@@ -492,12 +494,14 @@ fio_start() {
 	# Blocks are read back as they are written, and all of them at the end of
 	# each of the loops.
 	background fio --output-format=json --output="$tmp/fio.json" --filename="$file" \
-		--ioengine=libaio --direct=1 --rw=randwrite --verify=crc32c --do_verify=1 --verify_fatal=1 \
-		--verify_state_save=0 --verify_backlog=32 --disk_util=0 --loops=1000000 --exitall_on_error=1 "$@" \
+		--ioengine=libaio --direct=1 --rw=randwrite \
+		--verify=crc32c --do_verify=1 --verify_fatal=1 --verify_state_save=0 \
+		--verify_backlog=32 --disk_util=0 --loops=1000000 --exitall_on_error=1 "$@" \
 		--name=small --bs=4k --size=1m --iodepth=8 \
 		--name=large --bs=64k --offset=4m --size=4m --iodepth=4 >"$tmp/fio.err" 2>&1
 	fio_pid=$bg_pid
-	wait_for 30 disk_reads_above "$disk" $((reads + 50)) || fail "fio does not get going: $(fio_why)"
+	wait_for 30 disk_reads_above "$disk" $((reads + 50)) ||
+		fail "fio does not get going: $(fio_why)"
 }
 
 # A statistic of a disk: 1 reads, 5 writes, 9 in flight, see Documentation/block/stat.rst
@@ -516,8 +520,10 @@ fio_why() { grep -sh '^fio:\|^verify:' "$tmp/fio.err" "$tmp/fio.json" | head -n 
 # now, if fio has been told to say it now and then.
 fio_result() {
 	sed '/^fio:/d' "$tmp/fio.json" | jq -rs 'last | [
-		([.jobs[].read.io_bytes] | add), ([.jobs[].write.io_bytes] | add), ([.jobs[].error] | add),
-		([.jobs[] | .read.clat_ns.max, .write.clat_ns.max] | max / 1000000 | floor)] | @tsv' 2>/dev/null
+		([.jobs[].read.io_bytes] | add), ([.jobs[].write.io_bytes] | add),
+		([.jobs[].error] | add),
+		([.jobs[] | .read.clat_ns.max, .write.clat_ns.max] | max / 1000000 | floor)
+		] | @tsv' 2>/dev/null
 }
 
 # Let fio end, which it does with no error or fails the case. Sets fio_read and
@@ -530,10 +536,12 @@ fio_stop() {
 	wait "$fio_pid" || rc=$?
 	# 128: ended by a signal
 	((rc == 0 || rc == 128)) || fail "fio ended with $rc: $(fio_why)"
-	read -r fio_read fio_written errors fio_stall < <(fio_result) || fail "no result of fio: $(fio_why)"
+	read -r fio_read fio_written errors fio_stall < <(fio_result) ||
+		fail "no result of fio: $(fio_why)"
 	is "errors of fio" 0 "$errors"
 	ok_if "fio has read something back" "$fio_read > 0"
-	note "fio: $((fio_written >> 10)) KiB written, $((fio_read >> 10)) KiB verified, longest stall $fio_stall ms"
+	note "fio: $((fio_written >> 10)) KiB written, $((fio_read >> 10)) KiB verified," \
+		"longest stall $fio_stall ms"
 }
 
 # errno_of COMMAND...: with which errno a command failed, by what it said, or
@@ -565,4 +573,7 @@ store() { printf '%s\n' "$1" >"$2"; }
 
 # Read or write one block, number $2 of disk $1, past the caches.
 read_block() { dd if="/dev/$1" of=/dev/null bs=4k count=1 skip="${2:-0}" iflag=direct status=none; }
-write_block() { dd if=/dev/zero of="/dev/$1" bs=4k count=1 seek="${2:-0}" oflag=direct conv=notrunc status=none; }
+write_block() {
+	dd if=/dev/zero of="/dev/$1" bs=4k count=1 seek="${2:-0}" oflag=direct conv=notrunc \
+		status=none
+}

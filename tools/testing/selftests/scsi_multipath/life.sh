@@ -125,10 +125,12 @@ t_numbers() {
 
 	delay 7
 	for n in "" x -1 1.5 "1 2"; do
-		is "store of '$n'" EINVAL "$(errno_of store "$n" "/sys/block/$(head_disk)/delayed_removal_secs")"
+		is "store of '$n'" EINVAL \
+			"$(errno_of store "$n" "/sys/block/$(head_disk)/delayed_removal_secs")"
 	done
 	for n in 86401 4294967295 4294967296 99999999999999999999; do
-		is "store of '$n'" ERANGE "$(errno_of store "$n" "/sys/block/$(head_disk)/delayed_removal_secs")"
+		is "store of '$n'" ERANGE \
+			"$(errno_of store "$n" "/sys/block/$(head_disk)/delayed_removal_secs")"
 	done
 	is "the delay" 7 "$(head_attr delayed_removal_secs)"
 	for n in 86400 1 0; do

@@ -30,10 +30,12 @@ each_path() {
 		wait_for 20 unusable "$hctl" || fail "$hctl is still used"
 		# What was on its way to it comes to an end first.
 		n=$(total_requests "${others[@]}")
-		wait_for 20 total_above $((n + 100)) "${others[@]}" || fail "no I/O on the other paths"
+		wait_for 20 total_above $((n + 100)) "${others[@]}" ||
+			fail "no I/O on the other paths"
 		own=$(requests "$hctl")
 		n=$(total_requests "${others[@]}")
-		wait_for 20 total_above $((n + 100)) "${others[@]}" || fail "no I/O on the other paths"
+		wait_for 20 total_above $((n + 100)) "${others[@]}" ||
+			fail "no I/O on the other paths"
 		n=$(requests "$hctl")
 		# A failed path is tested now and then, a few commands ask for states.
 		ok_if "$hctl gets no I/O" "$n - $own < 15"
@@ -41,7 +43,8 @@ each_path() {
 		"up_$means" "$hctl"
 		wait_for 30 usable "$hctl" || fail "$hctl has not come back"
 		own=$(requests "$hctl")
-		wait_for 20 requests_above "$hctl" $((own + 20)) || fail "$hctl gets no I/O any more"
+		wait_for 20 requests_above "$hctl" $((own + 20)) ||
+			fail "$hctl gets no I/O any more"
 		fio_alive
 	done
 	fio_stop
@@ -106,7 +109,8 @@ t_all_for_3s() {
 	wait_for 20 disk_reads_above "$(head_disk)" "$n" || fail "I/O does not go on"
 	wait_for 20 all_are optimized || fail "not all paths have come back"
 	fio_stop
-	ok_if "I/O has waited, and not much longer than it had to" "fio_stall >= 3000 && fio_stall < 15000"
+	ok_if "I/O has waited, and not much longer than it had to" \
+		"fio_stall >= 3000 && fio_stall < 15000"
 	none_parked || fail "parked: $(parked)"
 }
 
@@ -181,7 +185,8 @@ t_nonoptimized() {
 	for i in 0 1 2; do
 		alua "${all[i]}" 1
 		ask_state "${all[i]}"
-		wait_for 20 state_is "${all[i]}" non-optimized || fail "${all[i]} is $(state "${all[i]}")"
+		wait_for 20 state_is "${all[i]}" non-optimized ||
+			fail "${all[i]} is $(state "${all[i]}")"
 	done
 	n=$(total_requests "${all[@]:0:3}")
 	i=$(requests "${all[3]}")
@@ -193,7 +198,8 @@ t_nonoptimized() {
 	ask_state "${all[3]}"
 	wait_for 20 state_is "${all[3]}" standby || fail "${all[3]} is $(state "${all[3]}")"
 	n=$(total_requests "${all[@]:0:3}")
-	wait_for 20 total_above $((n + 200)) "${all[@]:0:3}" || fail "no I/O on the non-optimized paths"
+	wait_for 20 total_above $((n + 200)) "${all[@]:0:3}" ||
+		fail "no I/O on the non-optimized paths"
 	for h in "${all[@]}"; do
 		alua "$h" 0
 		ask_state "$h"
@@ -213,7 +219,8 @@ t_preferred() {
 	wait_for 10 is_preferred "${all[2]}" || fail "the preferred bit has not arrived"
 	state_is "${all[2]}" optimized || fail "${all[2]} is $(state "${all[2]}")"
 	share
-	ok_if "the preferred path takes the I/O" "share[2] > 500 && share[0] < 20 && share[1] < 20 && share[3] < 20"
+	ok_if "the preferred path takes the I/O" \
+		"share[2] > 500 && share[0] < 20 && share[1] < 20 && share[3] < 20"
 	echo 0 >"$backstore/alua/tpg$(loop_of "${all[2]}")/preferred"
 	ask_state "${all[2]}"
 }
@@ -254,7 +261,8 @@ t_hosts() {
 	echo -1 >$debug_driver/add_host
 	wait_for 20 state_is 3:0:0:0 gone || fail "host 3 is still there"
 	down_state 0:0:0:0
-	wait_for 30 requests_above 1:0:0:0 $((n1 + 100)) || fail "no I/O on the non-optimized path, though none is better"
+	wait_for 30 requests_above 1:0:0:0 $((n1 + 100)) ||
+		fail "no I/O on the non-optimized path, though none is better"
 	ok_if "no I/O on the standby path" "$(requests 2:0:0:0) - n2 < 10"
 	echo 1 >$debug_driver/add_host
 	wait_for 20 usable 3:0:0:0 || fail "host 3 is $(state 3:0:0:0)"
@@ -311,7 +319,8 @@ testcase t_blink "rig_loop on 4" "A4, B9: all paths come and go, no bio is stran
 testcase t_round_robin "rig_loop on 4" "round-robin spreads I/O evenly"
 testcase t_numa "rig_loop on 4" "numa keeps to one path of several equals"
 testcase t_switch_policy "rig_loop on 4" "C6, C12: the policy changes under I/O"
-testcase t_nonoptimized "rig_loop on 4" "C3, C8: a non-optimized path is used when there is no better one"
+testcase t_nonoptimized "rig_loop on 4" \
+	"C3, C8: a non-optimized path is used when there is no better one"
 testcase t_preferred "rig_loop on 4" "C1: the preferred path is used among equals"
 testcase t_transitioning "rig_loop on 4" "C4: I/O waits for the end of a transition"
 testcase t_hosts "rig_debug on 4" "C3: hosts removed and added; a standby path gets no I/O"

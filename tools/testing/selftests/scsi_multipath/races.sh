@@ -56,7 +56,8 @@ look() {
 	trap - ERR
 	while :; do
 		for d in /dev/sd?; do read_block "${d#/dev/}"; done
-		cat /sys/block/sd*/{mpath_*,multipath/*/mpath_*,delayed_removal_secs} /sys/class/scsi_mpath_device/*/*
+		cat /sys/block/sd*/{mpath_*,multipath/*/mpath_*,delayed_removal_secs} \
+			/sys/class/scsi_mpath_device/*/*
 	done >/dev/null 2>&1
 }
 change() {
@@ -105,14 +106,18 @@ t_unbind_together() {
 			background down_unbind "$h"
 			pids+=("$bg_pid")
 		done
-		for p in "${pids[@]}"; do wait_for 20 gone "$p" || fail "round $i: unbinding hangs"; done
+		for p in "${pids[@]}"; do
+			wait_for 20 gone "$p" || fail "round $i: unbinding hangs"
+		done
 		wait_for 10 no_heads || fail "round $i: the disk stays without paths"
 		pids=()
 		for h in "${all[@]}"; do
 			background up_unbind "$h"
 			pids+=("$bg_pid")
 		done
-		for p in "${pids[@]}"; do wait_for 20 gone "$p" || fail "round $i: binding hangs"; done
+		for p in "${pids[@]}"; do
+			wait_for 20 gone "$p" || fail "round $i: binding hangs"
+		done
 		wait_for 20 have_paths 4 || fail "round $i: not one disk with four paths"
 	done
 	is "logical units" 1 "$(ls /sys/class/scsi_mpath_device | wc -l)"
