@@ -246,7 +246,7 @@ rig_loop() {
 lio_load() {
 	modprobe target_core_mod
 	modprobe tcm_loop || skip "no tcm_loop"
-	mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config
+	mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
 	mkdir -p /var/target/{alua,pr}
 }
 
