@@ -247,6 +247,7 @@ testcase t_rain rig_errors "C17: errors on both paths under verified I/O"
 testcase t_partial rig_errors "B17: commands that are done in part, and then fail"
 testcase t_bad_reads rig_errors "B8: a path that fails all reads is held down until one succeeds"
 testcase t_bounded_tries rig_errors "B8: a bio that no path takes ends with an error"
-testcase t_bounded_time rig_errors "B8, B9: paths that fail all tests are not waited for without end"
+testcase t_bounded_time rig_errors \
+	"B8, B9: paths that fail all tests are not waited for without end"
 
 run_tests "$@"
