@@ -1281,6 +1281,11 @@ void mpath_revalidate(struct mpath_head *head)
 }
 EXPORT_SYMBOL_GPL(mpath_revalidate);
 
+/*
+ * The last that a bio does with its path: percpu_ref_put() does not look at the
+ * reference again, and wait_for_completion() does not return before complete()
+ * has let go of the completion.
+ */
 static void mpath_path_drained(struct percpu_ref *ref)
 {
 	struct mpath_device *path = container_of(ref, struct mpath_device, ref);

@@ -38,7 +38,10 @@ static const char * const scsi_mpath_modes[] = {
 static int scsi_mpath_mode = SCSI_MPATH_OFF;
 static int scsi_mpath_default_iopolicy = MPATH_IOPOLICY_NUMA;
 
-/* Protects the table, the users of each head, and their registration. */
+/*
+ * Protects the table and the users of each head. No head that was in the table
+ * is put or deleted under it, and no release function takes it.
+ */
 static DEFINE_MUTEX(scsi_mpath_heads_lock);
 static DEFINE_HASHTABLE(scsi_mpath_heads, 10);
 static DEFINE_IDA(scsi_mpath_ida);

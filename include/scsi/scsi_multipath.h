@@ -19,9 +19,9 @@
  * struct scsi_mpath_head - one logical unit
  *
  * Registered and found by its id as long as it has users: the scsi_devices
- * that lead to it, and the disk over them until that is dead. Counting them,
- * the lookup and (un)registering go under one lock, so that a head that is
- * found stays. The memory lives until the last reference to @dev is gone.
+ * that lead to it, and the disk over them until that is dead. Counting them and
+ * the lookup go under one lock, so that a head that is found stays. The memory
+ * lives until the last reference to @dev is gone.
  *
  * @dev: scsi_mpath_deviceN of class scsi_mpath_device
  * @node: in the table of heads
