@@ -61,7 +61,10 @@
 
 /* parked bios; must make progress when memory is short */
 static struct workqueue_struct *mpath_io_wq;
-/* tests of failed paths; any number may sleep until their commands time out */
+/*
+ * Tests of failed paths; any number may sleep until their commands time out. If
+ * all paths have failed, writeback waits for them.
+ */
 static struct workqueue_struct *mpath_test_wq;
 /* lives of disks; may wait for I/O */
 static struct workqueue_struct *mpath_life_wq;
@@ -581,11 +584,30 @@ static bool mpath_failover(struct mpath_device *path, struct mpath_io *io)
 	return true;
 }
 
+/*
+ * A driver may learn from an error only that a device cannot discard or write
+ * zeroes, and sets the limit of its own disk to none. The issuer goes by that
+ * of the head.
+ */
+static void mpath_learn_limits(struct bio *clone)
+{
+	struct bio *bio = clone->bi_private;
+
+	if (bio_op(bio) == REQ_OP_WRITE_ZEROES &&
+	    !bdev_write_zeroes_sectors(clone->bi_bdev))
+		blk_queue_disable_write_zeroes(bdev_get_queue(bio->bi_bdev));
+	if (bio_op(bio) == REQ_OP_DISCARD &&
+	    !bdev_max_discard_sectors(clone->bi_bdev))
+		blk_queue_disable_discard(bdev_get_queue(bio->bi_bdev));
+}
+
 static void mpath_end_clone(struct bio *clone)
 {
 	struct mpath_io *io = mpath_clone_to_io(clone);
 	struct mpath_device *path = io->path;
 
+	if (unlikely(clone->bi_status == BLK_STS_TARGET))
+		mpath_learn_limits(clone);
 	if (likely(!clone->bi_status) || !mpath_failover(path, io))
 		mpath_end_io(io, clone->bi_status);
 	/*
@@ -1665,7 +1687,8 @@ static int __init mpath_init(void)
 				      0);
 	if (!mpath_io_wq)
 		goto free_page;
-	mpath_test_wq = alloc_workqueue("mpath_test", WQ_UNBOUND, 0);
+	mpath_test_wq = alloc_workqueue("mpath_test",
+					WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!mpath_test_wq)
 		goto destroy_io_wq;
 	mpath_life_wq = alloc_workqueue("mpath_life", WQ_UNBOUND, 0);
