@@ -82,6 +82,12 @@ bind=/sys/bus/scsi/drivers/sd/bind
 is_bound() { [[ -e $(sdev "$1")/driver ]]; }
 has_disk() { disk_of "$1" >/dev/null 2>&1; }
 
+# sd could not read the size of a disk: until the next rescan it has none, with
+# or without multipath.
+size_again() {
+	(($(cat "/sys/block/$(disk_of "$1")/size"))) || echo 1 >"$(sdev "$1")/rescan"
+}
+
 # Make the first path of a disk, and then one more, with each allocation of it
 # failing: as many of them as there is time for, spread over all.
 t_bind() {
@@ -91,7 +97,7 @@ t_bind() {
 	quiet
 	for ((i = 0; i < 307; i++)); do
 		n=$((1 + i * 89 % 307))
-		(($(elapsed "$start") < 90000)) || break
+		(($(elapsed "$start") < ${FAULTS_MS:-90000})) || break
 		# the first path of a new disk, or the second
 		h=$h0
 		down_unbind $h0
@@ -121,6 +127,7 @@ t_bind() {
 			up_delete $h
 		fi
 		is_bound $h1 || up_unbind $h1
+		size_again $h
 		wait_for 20 have_paths 2 || fail "fault $n: there are not two paths"
 		wait_for 20 usable $h || fail "fault $n: $h is $(state $h)"
 		is "fault $n: read" none "$(errno_of read_block "$(head_disk)")"
