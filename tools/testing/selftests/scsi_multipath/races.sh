@@ -95,29 +95,29 @@ t_rescan_open() {
 	none_parked || fail "parked: $(parked)"
 }
 
+# all_at_once WHAT COMMAND H:C:T:L...: run a command for each path, together.
+all_at_once() {
+	local what=$1 command=$2 h p pids=()
+	shift 2
+
+	for h; do
+		background "$command" "$h"
+		pids+=("$bg_pid")
+	done
+	for p in "${pids[@]}"; do
+		wait_for 20 gone "$p" || fail "$what hangs"
+	done
+}
+
 # All paths unbound, and bound, by as many hands at once.
 t_unbind_together() {
-	local i h pids p all
+	local i all
 
 	mapfile -t all < <(hctls)
 	for i in {1..4}; do
-		pids=()
-		for h in "${all[@]}"; do
-			background down_unbind "$h"
-			pids+=("$bg_pid")
-		done
-		for p in "${pids[@]}"; do
-			wait_for 20 gone "$p" || fail "round $i: unbinding hangs"
-		done
+		all_at_once "round $i: unbinding" down_unbind "${all[@]}"
 		wait_for 10 no_heads || fail "round $i: the disk stays without paths"
-		pids=()
-		for h in "${all[@]}"; do
-			background up_unbind "$h"
-			pids+=("$bg_pid")
-		done
-		for p in "${pids[@]}"; do
-			wait_for 20 gone "$p" || fail "round $i: binding hangs"
-		done
+		all_at_once "round $i: binding" up_unbind "${all[@]}"
 		wait_for 20 have_paths 4 || fail "round $i: not one disk with four paths"
 	done
 	is "logical units" 1 "$(ls /sys/class/scsi_mpath_device | wc -l)"
