@@ -408,7 +408,7 @@ static void mpath_update_path(struct mpath_device *path)
 	transport = head->ops->get_state(path, &preferred);
 	usable = mpath_state_is_usable(transport);
 	returned = usable && !mpath_state_is_usable(path->transport);
-	path->transport = transport;
+	WRITE_ONCE(path->transport, transport);
 	path->returned = returned || (path->returned && usable);
 	if (returned && path->listed && path->failed)
 		mod_delayed_work(mpath_test_wq, &path->test_work, 0);
@@ -729,6 +729,19 @@ static struct mpath_io *mpath_alloc_io(struct mpath_head *head, struct bio *bio)
 	return io;
 }
 
+static void mpath_start_bio(struct mpath_head *head, struct bio *bio)
+{
+	struct mpath_io *io = mpath_alloc_io(head, bio);
+
+	if (likely(io)) {
+		mpath_submit_io(head, io);
+		return;
+	}
+	bio->bi_status = bio->bi_opf & REQ_NOWAIT ? BLK_STS_AGAIN :
+						    BLK_STS_RESOURCE;
+	bio_endio(bio);
+}
+
 /**
  * mpath_submit_bio - the ->submit_bio of a head's disk
  * @bio: a bio for a disk whose ->private_data is the head
@@ -738,20 +751,10 @@ static struct mpath_io *mpath_alloc_io(struct mpath_head *head, struct bio *bio)
 void mpath_submit_bio(struct bio *bio)
 {
 	struct mpath_head *head = bio->bi_bdev->bd_disk->private_data;
-	struct mpath_io *io;
 
 	bio = bio_split_to_limits(bio);
-	if (!bio)
-		return;
-
-	io = mpath_alloc_io(head, bio);
-	if (unlikely(!io)) {
-		bio->bi_status = bio->bi_opf & REQ_NOWAIT ? BLK_STS_AGAIN :
-							    BLK_STS_RESOURCE;
-		bio_endio(bio);
-		return;
-	}
-	mpath_submit_io(head, io);
+	if (bio)
+		mpath_start_bio(head, bio);
 }
 EXPORT_SYMBOL_GPL(mpath_submit_bio);
 
@@ -908,6 +911,8 @@ static int mpath_next_life(enum mpath_life life, enum mpath_event event)
 
 static void mpath_arm_removal(struct mpath_head *head)
 {
+	lockdep_assert_held(&head->lock);
+
 	mod_delayed_work(mpath_life_wq, &head->removal_work,
 			 mpath_lost_time_left(head));
 }
@@ -934,13 +939,13 @@ static bool mpath_set_life(struct mpath_head *head, enum mpath_event event)
 
 	spin_lock_irq(&head->lock);
 	head->life = life;
-	if (life == MPATH_PENDING)
+	if (life == MPATH_PENDING) {
 		mpath_start_lost_time(head);
+		mpath_arm_removal(head);
+	}
 	mpath_changed(head);
 	spin_unlock_irq(&head->lock);
 
-	if (life == MPATH_PENDING)
-		mpath_arm_removal(head);
 	if (old == MPATH_PENDING) {
 		cancel_delayed_work(&head->removal_work);
 		module_put(head->owner);
@@ -980,6 +985,23 @@ static void mpath_bury(struct mpath_head *head)
 	kref_put(&head->kref, mpath_release);
 }
 
+/* A path may have come, and gone again, or the delay been changed. */
+static bool mpath_removal_is_due(struct mpath_head *head)
+{
+	bool due = false;
+
+	lockdep_assert_held(&head->mutex);
+
+	spin_lock_irq(&head->lock);
+	if (head->life == MPATH_PENDING) {
+		due = !mpath_lost_time_left(head);
+		if (!due)
+			mpath_arm_removal(head);
+	}
+	spin_unlock_irq(&head->lock);
+	return due;
+}
+
 static void mpath_removal_work(struct work_struct *work)
 {
 	struct mpath_head *head =
@@ -988,12 +1010,9 @@ static void mpath_removal_work(struct work_struct *work)
 	struct module *owner = head->owner;
 
 	mutex_lock(&head->mutex);
-	/* A path may have come, and gone again, or the delay been changed. */
-	if (head->life != MPATH_PENDING)
-		goto unlock;
-	if (mpath_lost_time_left(head)) {
-		mpath_arm_removal(head);
-		goto unlock;
+	if (!mpath_removal_is_due(head)) {
+		mutex_unlock(&head->mutex);
+		return;
 	}
 
 	/* A disk that is not pending does not pin its owner; this does. */
@@ -1002,10 +1021,6 @@ static void mpath_removal_work(struct work_struct *work)
 	mutex_unlock(&head->mutex);
 	mpath_bury(head);
 	module_put(owner);
-	return;
-
-unlock:
-	mutex_unlock(&head->mutex);
 }
 
 /**
@@ -1044,12 +1059,15 @@ static void mpath_init_limits(struct queue_limits *lim)
 	lim->features |= BLK_FEAT_IO_STAT | BLK_FEAT_NOWAIT;
 }
 
-/* Returns false if there is no path to go by. */
+/*
+ * Returns false if there is no path to go by. That one path cannot discard is
+ * lost on queue_limits_stack_bdev().
+ */
 static bool mpath_stack_limits(struct mpath_head *head,
 			       struct queue_limits *lim)
 {
+	bool found = false, discards = true;
 	struct mpath_device *path;
-	bool found = false;
 
 	lockdep_assert_held(&head->mutex);
 
@@ -1058,8 +1076,11 @@ static bool mpath_stack_limits(struct mpath_head *head,
 			continue;
 		queue_limits_stack_bdev(lim, path->disk->part0, 0,
 					path->disk->disk_name);
+		discards &= !!bdev_max_discard_sectors(path->disk->part0);
 		found = true;
 	}
+	if (!discards)
+		lim->max_hw_discard_sectors = 0;
 	return found;
 }
 
@@ -1097,10 +1118,19 @@ static bool mpath_blocks_fit(struct mpath_head *head, struct mpath_device *path)
 	       queue_logical_block_size(head->disk->queue);
 }
 
-/* A path that does not know its size has no say, and does not fit either. */
+/*
+ * A path that does not know its size, or leads to something else, has no say,
+ * and does not fit either.
+ */
+static bool mpath_path_has_say(const struct mpath_device *path)
+{
+	return get_capacity(path->disk) &&
+	       READ_ONCE(path->transport) != MPATH_MISMATCH;
+}
+
 static bool mpath_path_votes(struct mpath_head *head, struct mpath_device *path)
 {
-	return get_capacity(path->disk) && mpath_blocks_fit(head, path);
+	return mpath_path_has_say(path) && mpath_blocks_fit(head, path);
 }
 
 static bool mpath_all_paths_have(struct mpath_head *head, sector_t capacity)
@@ -1140,25 +1170,32 @@ static bool mpath_path_fits(struct mpath_head *head, struct mpath_device *path)
 	       get_capacity(path->disk) >= get_capacity(head->disk);
 }
 
+static void mpath_set_mismatch(struct mpath_device *path, bool mismatch)
+{
+	struct mpath_head *head = path->head;
+
+	spin_lock_irq(&head->lock);
+	path->mismatch = mismatch;
+	mpath_update_path(path);
+	spin_unlock_irq(&head->lock);
+}
+
 static void mpath_check_path(struct mpath_device *path)
 {
 	struct mpath_head *head = path->head;
 	bool mismatch = !mpath_path_fits(head, path);
+	bool warn = mismatch && mpath_path_has_say(path);
 
 	path->sized = get_capacity(path->disk);
-	if (mismatch && !path->warned && path->sized)
+	if (warn && !path->warned)
 		pr_warn("%s: path %s has %llu sectors and blocks of %u bytes, the disk has %llu and %u: not used\n",
 			head->disk->disk_name, path->disk->disk_name,
 			(u64)get_capacity(path->disk),
 			queue_logical_block_size(path->disk->queue),
 			(u64)get_capacity(head->disk),
 			queue_logical_block_size(head->disk->queue));
-	path->warned = mismatch;
-
-	spin_lock_irq(&head->lock);
-	path->mismatch = mismatch;
-	mpath_update_path(path);
-	spin_unlock_irq(&head->lock);
+	path->warned = warn;
+	mpath_set_mismatch(path, mismatch);
 }
 
 static void mpath_update_read_only(struct mpath_head *head)
@@ -1167,7 +1204,7 @@ static void mpath_update_read_only(struct mpath_head *head)
 	bool read_only = false;
 
 	list_for_each_entry(path, &head->paths, entry)
-		read_only |= get_disk_ro(path->disk);
+		read_only |= !path->mismatch && get_disk_ro(path->disk);
 	if (get_disk_ro(head->disk) != read_only)
 		set_disk_ro(head->disk, read_only);
 }
@@ -1211,6 +1248,7 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	mpath_init_limits(&lim);
 	queue_limits_stack_bdev(&lim, path->disk->part0, 0,
 				path->disk->disk_name);
+	lim.max_user_sectors = 0;	/* the path's, not the disk's */
 	disk = blk_alloc_disk(&lim, path->numa_node);
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
@@ -1222,17 +1260,10 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	head->ops->init_disk(head, disk);
 
 	/* Whoever hears of the disk may read it at once. */
-	spin_lock_irq(&head->lock);
-	path->mismatch = false;
-	mpath_update_path(path);
-	spin_unlock_irq(&head->lock);
-
+	mpath_set_mismatch(path, false);
 	ret = device_add_disk(head->parent, disk, head->groups);
 	if (ret) {
-		spin_lock_irq(&head->lock);
-		path->mismatch = true;
-		mpath_update_path(path);
-		spin_unlock_irq(&head->lock);
+		mpath_set_mismatch(path, true);
 		put_disk(disk);
 		return ret;
 	}
@@ -1249,7 +1280,7 @@ static int mpath_need_disk(struct mpath_head *head)
 	struct mpath_device *path;
 
 	list_for_each_entry(path, &head->paths, entry)
-		if (get_capacity(path->disk))
+		if (mpath_path_has_say(path))
 			return mpath_add_disk(head, path);
 	return 0;
 }

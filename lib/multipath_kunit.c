@@ -1405,6 +1405,37 @@ static void mpath_kunit_renewed_clone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 1);
 }
 
+static void *mpath_kunit_no_element(gfp_t gfp, void *pool_data)
+{
+	return NULL;
+}
+
+/* No memory for a clone: who does not want to wait for some is told so. */
+static void mpath_kunit_no_clone(struct kunit *test)
+{
+	struct mpath_kunit *ctx = test->priv;
+	mempool_t *pool = &ctx->head->bio_pool.bio_pool;
+	struct bio *bio = &ctx->bios[0]->bio;
+	void *reserve[MPATH_BIO_POOL_SIZE];
+	mempool_alloc_t *alloc = pool->alloc;
+	unsigned int i;
+
+	mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
+	bio_init(bio, NULL, NULL, 0, REQ_OP_READ | REQ_NOWAIT);
+	bio->bi_end_io = mpath_kunit_end_bio;
+
+	pool->alloc = mpath_kunit_no_element;
+	for (i = 0; i < MPATH_BIO_POOL_SIZE; i++)
+		reserve[i] = mempool_alloc(pool, GFP_NOWAIT);
+	mpath_start_bio(ctx->head, bio);
+	pool->alloc = alloc;
+	for (i = 0; i < MPATH_BIO_POOL_SIZE; i++)
+		mempool_free(reserve[i], pool);
+
+	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 1);
+	KUNIT_EXPECT_EQ(test, mpath_kunit_error(ctx, 0), -EAGAIN);
+}
+
 /*
  * Lives
  */
@@ -1602,6 +1633,7 @@ static struct kunit_case mpath_kunit_cases[] = {
 	KUNIT_CASE(mpath_kunit_change_wakes),
 	KUNIT_CASE(mpath_kunit_parked_keep_order),
 	KUNIT_CASE(mpath_kunit_renewed_clone),
+	KUNIT_CASE(mpath_kunit_no_clone),
 	KUNIT_CASE(mpath_kunit_next_life),
 	KUNIT_CASE(mpath_kunit_members),
 	KUNIT_CASE(mpath_kunit_dead_is_final),

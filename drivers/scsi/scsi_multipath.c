@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <scsi/scsi_device.h>
+#include <scsi/scsi_dh.h>
 #include <scsi/scsi_host.h>
 #include <scsi/scsi_multipath.h>
 #include <scsi/scsi_proto.h>
@@ -141,10 +142,22 @@ static enum mpath_state scsi_mpath_sdev_state(enum scsi_device_state state)
 	}
 }
 
+/* Who else would know a target's access states? */
+static bool scsi_mpath_knows_alua(struct scsi_device *sdev)
+{
+	const struct scsi_device_handler *handler = READ_ONCE(sdev->handler);
+
+	return scsi_device_tpgs(sdev) && handler &&
+	       !strcmp(handler->name, "alua");
+}
+
 /**
  * scsi_mpath_path_state - mpath_head_ops.get_state of SCSI
  * @path: the path
  * @preferred: set to what the target says of its port group
+ *
+ * The identity comes first: on a path to something else nothing is to be
+ * waited for.
  *
  * Context: any.
  * Return: the state.
@@ -158,11 +171,13 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 	enum mpath_state state;
 
 	*preferred = false;
+	if (READ_ONCE(smdev->other_id))
+		return MPATH_MISMATCH;
 	state = scsi_mpath_sdev_state(READ_ONCE(sdev->sdev_state));
 	if (state != MPATH_OPTIMIZED)
 		return state;
 
-	if (!scsi_device_tpgs(sdev) || !READ_ONCE(sdev->handler))
+	if (!scsi_mpath_knows_alua(sdev))
 		return MPATH_OPTIMIZED;
 	if (!READ_ONCE(smdev->state_known))
 		return MPATH_UNKNOWN;
@@ -562,6 +577,41 @@ void scsi_mpath_attach(struct scsi_device *sdev)
 }
 
 /**
+ * scsi_mpath_check_id - see if a path still leads to the same logical unit
+ * @sdev: a scsi_device whose VPD pages have been read again
+ *
+ * A target may put another logical unit in the place of the one that was
+ * found. The path is not used any more then, unless it changes back.
+ *
+ * Context: process, may sleep.
+ */
+void scsi_mpath_check_id(struct scsi_device *sdev)
+{
+	struct scsi_mpath_device *smdev = sdev->scsi_mpath_dev;
+	char vpd_id[SCSI_MPATH_ID_LEN];
+	bool other;
+	int ret;
+
+	if (!smdev)
+		return;
+	ret = scsi_mpath_read_id(sdev, vpd_id);
+	if (ret == -ENOMEM)
+		return;
+	other = ret < 0 || strcmp(vpd_id, smdev->head->vpd_id);
+	if (other == smdev->other_id)
+		return;
+	if (other)
+		sdev_printk(KERN_ERR, sdev,
+			    "multipath: was a path to %s, is now %s: not used, delete it and scan again\n",
+			    smdev->head->vpd_id, ret < 0 ? "unknown" : vpd_id);
+	else
+		sdev_printk(KERN_INFO, sdev,
+			    "multipath: is a path to %s again\n", vpd_id);
+	WRITE_ONCE(smdev->other_id, other);
+	__scsi_mpath_state_changed(smdev);
+}
+
+/**
  * scsi_mpath_add_links - link a path from its head
  * @sdev: a scsi_device that has been added
  *
@@ -580,7 +630,7 @@ void scsi_mpath_add_links(struct scsi_device *sdev)
 	if (!smdev->linked)
 		sdev_printk(KERN_WARNING, sdev, "multipath: no link from %s\n",
 			    dev_name(&smdev->head->dev));
-	if (scsi_device_tpgs(sdev) && !sdev->handler)
+	if (scsi_device_tpgs(sdev) && !scsi_mpath_knows_alua(sdev))
 		sdev_printk(KERN_WARNING, sdev,
 			    "multipath: no scsi_dh_alua, its ALUA state is not looked at\n");
 }

@@ -6,7 +6,6 @@
 
 #include <kunit/test.h>
 #include <linux/kernfs.h>
-#include <scsi/scsi_dh.h>
 
 #define SCSI_MPATH_TEST_SDEVS	3
 #define SCSI_MPATH_TEST_VPD_LEN	1024
@@ -26,7 +25,11 @@ struct scsi_mpath_test {
 };
 
 static struct scsi_device_handler scsi_mpath_test_handler = {
-	.name	= "test",
+	.name	= "alua",
+};
+
+static struct scsi_device_handler scsi_mpath_test_other_handler = {
+	.name	= "rdac",
 };
 
 static void scsi_mpath_test_no_release(struct device *dev)
@@ -234,10 +237,20 @@ static void scsi_mpath_test_path_state(struct kunit *test)
 		}
 	}
 
-	/* A target without ALUA has no access states, whatever is there. */
+	/* Nobody else has learnt an access state. */
 	sdev->sdev_state = SDEV_RUNNING;
-	sdev->inquiry[5] = 0;
+	sdev->access_state = SCSI_ACCESS_STATE_STANDBY;
+	smdev.state_known = false;
+	sdev->handler = &scsi_mpath_test_other_handler;
+	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev.path, &preferred),
+			MPATH_OPTIMIZED);
 	sdev->handler = NULL;
+	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev.path, &preferred),
+			MPATH_OPTIMIZED);
+
+	/* A target without ALUA has no access states, whatever is there. */
+	sdev->handler = &scsi_mpath_test_handler;
+	sdev->inquiry[5] = 0;
 	for (access_state = 0; access_state < 256; access_state++) {
 		sdev->access_state = access_state;
 		preferred = true;
@@ -267,6 +280,47 @@ static void scsi_mpath_test_alua_is_known(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, smdev->state_known);
 	scsi_mpath_alua_changed(sdev);
 	KUNIT_EXPECT_TRUE(test, smdev->state_known);
+}
+
+/* A path that leads to another logical unit is none, whatever else it is. */
+static void scsi_mpath_test_other_id(struct kunit *test)
+{
+	struct scsi_mpath_test *ctx = test->priv;
+	struct scsi_device *sdev = ctx->sdevs[0];
+	struct scsi_mpath_device *smdev;
+	bool preferred;
+
+	/* Nobody's path: nothing to see. */
+	scsi_mpath_check_id(sdev);
+
+	sdev->inquiry[5] = 0;
+	scsi_mpath_mode = SCSI_MPATH_ALWAYS;
+	scsi_mpath_test_naa(sdev, 1);
+	scsi_mpath_attach(sdev);
+	smdev = sdev->scsi_mpath_dev;
+	KUNIT_ASSERT_NOT_NULL(test, smdev);
+	scsi_mpath_check_id(sdev);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev->path, &preferred),
+			MPATH_OPTIMIZED);
+
+	scsi_mpath_test_naa(sdev, 2);
+	scsi_mpath_check_id(sdev);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev->path, &preferred),
+			MPATH_MISMATCH);
+	sdev->sdev_state = SDEV_BLOCK;
+	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev->path, &preferred),
+			MPATH_MISMATCH);
+	sdev->sdev_state = SDEV_RUNNING;
+
+	scsi_mpath_test_naa(sdev, 1);
+	scsi_mpath_check_id(sdev);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev->path, &preferred),
+			MPATH_OPTIMIZED);
+
+	scsi_mpath_test_no_designators(sdev);
+	scsi_mpath_check_id(sdev);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev->path, &preferred),
+			MPATH_MISMATCH);
 }
 
 /*
@@ -791,6 +845,7 @@ static struct kunit_case scsi_mpath_test_cases[] = {
 	KUNIT_CASE(scsi_mpath_test_sdev_states),
 	KUNIT_CASE(scsi_mpath_test_path_state),
 	KUNIT_CASE(scsi_mpath_test_alua_is_known),
+	KUNIT_CASE(scsi_mpath_test_other_id),
 	KUNIT_CASE(scsi_mpath_test_mode_words),
 	KUNIT_CASE(scsi_mpath_test_iopolicy_param),
 	KUNIT_CASE(scsi_mpath_test_ids),

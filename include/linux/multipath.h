@@ -120,8 +120,9 @@ enum mpath_life {
 /**
  * struct mpath_head_ops - what the library needs of its driver
  * @get_state: Tell a path's state as the transport sees it, one of OPTIMIZED,
- *	NONOPTIMIZED, UNKNOWN, BLOCKED, TRANSITIONING, STANDBY, UNAVAILABLE and
- *	OFFLINE, and whether the target prefers this path among its equals.
+ *	NONOPTIMIZED, UNKNOWN, BLOCKED, TRANSITIONING, STANDBY, UNAVAILABLE,
+ *	OFFLINE and, if it leads to something else, MISMATCH; and whether the
+ *	target prefers this path among its equals.
  *	Called in any context, with a spinlock held; must not sleep.
  * @init_disk: Give the disk its name, numbers and fops. The latter must have
  *	mpath_submit_bio() and mpath_free_disk(); ->private_data is the head.
@@ -145,10 +146,11 @@ struct mpath_head_ops {
  * mpath_join(), makes it take I/O with mpath_add_path() and takes it out with
  * mpath_leave(); when that returns, no bio of the head is on the path or can
  * come to it. After mpath_forget() nothing in the library points to it, and it
- * may be freed or join again. Each bio in flight holds @ref from before it is sent until it
- * has ended. That reference, not a read-side critical section, is what keeps
- * the path: a bio that is submitted from within submit_bio() only goes to the
- * caller's list and is sent after the head's own submission has returned.
+ * may be freed or join again. Each bio in flight holds @ref from before it is
+ * sent until it has ended. That reference, not a read-side critical section, is
+ * what keeps the path: a bio that is submitted from within submit_bio() only
+ * goes to the caller's list and is sent after the head's own submission has
+ * returned.
  *
  * @head: the head that the path has joined
  * @disk: the path's own gendisk, hidden from users

@@ -66,6 +66,7 @@ struct scsi_mpath_head {
  * @linked: @head has a link to the scsi_device
  * @plain: failed as a path, gets a disk of its own
  * @state_known: the ALUA state has been reported
+ * @other_id: leads to another logical unit now; changed by rescans only
  */
 struct scsi_mpath_device {
 	struct mpath_device	path;
@@ -77,6 +78,7 @@ struct scsi_mpath_device {
 	bool			linked;
 	bool			plain;
 	bool			state_known;
+	bool			other_id;
 };
 
 static inline struct scsi_mpath_device *

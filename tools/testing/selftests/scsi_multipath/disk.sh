@@ -71,6 +71,54 @@ t_limits() {
 	blkdiscard -z -o 2M -l 1M /dev/sda || fail "blkdiscard -z"
 }
 
+# What is set on a path's scsi_disk by hand holds for the disk: that it is not
+# told of a write cache would lose flushes.
+t_path_settings() {
+	local h cache=/sys/block/sda/queue/write_cache
+
+	is "write cache" "write back" "$(<$cache)"
+	for h in $h0 $h1; do scsi_disk_set $h cache_type "temporary write through"; done
+	is "write cache of neither path" "write through" "$(<$cache)"
+	scsi_disk_set $h1 cache_type "temporary write back"
+	is "write cache of one path" "write back" "$(<$cache)"
+
+	ok_if "discards" "$(</sys/block/sda/queue/discard_max_hw_bytes) > 0"
+	scsi_disk_set $h1 provisioning_mode disabled
+	is "discards that one path cannot do" 0 "$(</sys/block/sda/queue/discard_max_hw_bytes)"
+	scsi_disk_set $h1 provisioning_mode unmap
+	ok_if "discards" "$(</sys/block/sda/queue/discard_max_hw_bytes) > 0"
+
+	scsi_disk_set $h0 max_write_same_blocks 8
+	is "zeroes that one path can write at once" 4096 "$(write_zeroes_max)"
+}
+scsi_disk_set() { echo "$3" >"$(sdev "$1")/scsi_disk/$1/$2"; }
+write_zeroes_max() { cat /sys/block/sda/queue/write_zeroes_max_bytes; }
+
+# That a device does not write zeroes, or discard, it may only say when asked.
+t_refusal() {
+	local op
+
+	ok_if "zeroes" "$(write_zeroes_max) > 0"
+	ok_if "discards" "$(</sys/block/sda/queue/discard_max_bytes) > 0"
+	for op in 0x41 0x42 0x93; do
+		inject $h0 "2 1 $op 0 0 2 5 0x20 0"
+		inject $h1 "2 1 $op 0 0 2 5 0x20 0"
+	done
+	dd if=/dev/urandom of=/dev/sda bs=1M seek=2 count=1 oflag=direct status=none
+	blkdiscard -z -o 2M -l 1M /dev/sda || fail "blkdiscard -z"
+	is "bytes that are not zero" 0 \
+		"$(dd if=/dev/sda bs=1M skip=2 count=1 iflag=direct status=none |
+			tr -d '\0' | wc -c)"
+	is "zeroes that the disk can write at once" 0 "$(write_zeroes_max)"
+	! blkdiscard -o 2M -l 1M /dev/sda 2>/dev/null || fail "a discard that no path can do"
+	is "discards" 0 "$(</sys/block/sda/queue/discard_max_bytes)"
+	is "failovers" 0 "$(failovers)"
+	for op in 0x41 0x42 0x93; do
+		uninject $h0 2 $op
+		uninject $h1 2 $op
+	done
+}
+
 t_resize() {
 	local s=$((1 << 21))
 
@@ -122,6 +170,37 @@ t_mismatch() {
 	up_state "$(loop_hctl 1)"
 	is "read" none "$(errno_of read_block sda)"
 }
+
+# A path that leads to another logical unit from one day to the next: better no
+# data than those of another disk.
+t_other_id() {
+	local n
+
+	echo 600 >/sys/block/sda/delayed_removal_secs
+	down_state $h0
+	fio_start
+	echo 1 >$debug_driver/vpd_use_hostno
+	ask_state $h1
+	wait_for 10 state_is $h1 mismatch || fail "$h1 is $(state $h1)"
+	dmesg | grep -q "$h1: multipath: was a path to .*, is now .*: not used" ||
+		fail "the log does not say it"
+	wait_for 10 some_parked || fail "I/O does not wait"
+	wait_for 10 disk_idle sda:1 || fail "I/O stays on $h1"
+	n=$(disk_stat sda:1 5)
+	up_state $h0
+	wait_for 20 disk_reads_above sda $(($(disk_stat sda 1) + 200)) || fail "no I/O"
+	is "writes to another logical unit" "$n" "$(disk_stat sda:1 5)"
+	fio_stop
+	echo 0 >/sys/block/sda/delayed_removal_secs
+	down_state $h0
+	is "read of another logical unit" EIO "$(errno_of read_block sda)"
+	echo 0 >$debug_driver/vpd_use_hostno
+	ask_state $h1
+	wait_for 10 usable $h1 || fail "the same logical unit again: $h1 is $(state $h1)"
+	is "read" none "$(errno_of read_block sda)"
+	up_state $h0
+}
+disk_idle() { (($(disk_stat "$1" 9) == 0)); }
 
 t_read_only() {
 	is "ro" 1 "$(head_attr ro)"
@@ -188,8 +267,14 @@ testcase t_ioctl "rig_debug on 2" "D7: SG_IO on a partition needs CAP_SYS_RAWIO"
 testcase t_remap_event "rig_debug on 2" "D17: block_bio_remap goes from the disk to the path"
 testcase t_limits "rig_debug on 2 physblk_exp=3 lbpu=1 lbpws=1" \
 	"D11, D12: limits are those of the paths"
+testcase t_path_settings "rig_debug on 2 lbpu=1 lbpws=1" \
+	"D11, D12: what is set on a path holds for the disk"
+testcase t_refusal "rig_debug on 2 lbpu=1 lbpws=1" \
+	"D12: the disk learns that its paths do not write zeroes or discard"
 testcase t_resize "rig_debug on 2 virtual_gb=1" "D11: the disk grows when all of its paths have"
 testcase t_read_only "rig_debug on 2 wp=1" "D12: the disk is as write-protected as its paths"
+testcase t_other_id "rig_debug on 2 lbpu=1 lbpws=1" \
+	"D11: a path that leads to another logical unit is not used"
 testcase t_mismatch rig_mismatch "D11: a path of another size is not used"
 
 run_tests "$@"
