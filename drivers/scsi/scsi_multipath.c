@@ -16,6 +16,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <scsi/scsi_cmnd.h>
 #include <scsi/scsi_device.h>
 #include <scsi/scsi_dh.h>
 #include <scsi/scsi_host.h>
@@ -176,6 +177,9 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 	state = scsi_mpath_sdev_state(READ_ONCE(sdev->sdev_state));
 	if (state != MPATH_OPTIMIZED)
 		return state;
+	/* It takes no commands until its error handler is done. */
+	if (scsi_host_in_recovery(sdev->host))
+		return MPATH_BLOCKED;
 
 	if (!scsi_mpath_knows_alua(sdev))
 		return MPATH_OPTIMIZED;
@@ -211,6 +215,121 @@ void __scsi_mpath_alua_changed(struct scsi_mpath_device *smdev)
 	__scsi_mpath_state_changed(smdev);
 }
 EXPORT_SYMBOL_GPL(__scsi_mpath_alua_changed);
+
+/*
+ * Commands
+ */
+
+static bool scsi_mpath_is_path(struct scsi_device *sdev)
+{
+	struct scsi_mpath_device *smdev = READ_ONCE(sdev->scsi_mpath_dev);
+
+	return smdev && READ_ONCE(smdev->joined);
+}
+
+/**
+ * scsi_mpath_fails_over - is there another place for a request?
+ * @sdev: the scsi_device that it has been sent to
+ * @req: the request
+ *
+ * Instead of waiting until @sdev takes commands again, a request for which this
+ * is true ends with a transport error, and the disk over the paths sends it to
+ * another one.
+ *
+ * Context: any.
+ * Return: true if it comes from the disk over the paths, or is its test of one.
+ */
+bool scsi_mpath_fails_over(struct scsi_device *sdev, struct request *req)
+{
+	return scsi_mpath_is_path(sdev) && !blk_rq_is_passthrough(req) &&
+	       (req->cmd_flags & REQ_FAILFAST_TRANSPORT);
+}
+
+/**
+ * scsi_mpath_keep_running - let the requests out of a blocked device's queue
+ * @sdev: a scsi_device that has just been blocked
+ *
+ * What the driver has not been given yet is to go to other paths. So the queue
+ * of a path is not stopped; scsi_queue_rq() turns down what comes out of it. A
+ * command of another origin is put back, and may hold up what follows it for as
+ * long as the device is blocked.
+ *
+ * Context: any.
+ * Return: false if the queue is to be stopped.
+ */
+bool scsi_mpath_keep_running(struct scsi_device *sdev)
+{
+	if (!scsi_mpath_is_path(sdev))
+		return false;
+	blk_mq_run_hw_queues(sdev->request_queue, true);
+	return true;
+}
+
+/**
+ * scsi_mpath_noretry - is a command better sent to another path?
+ * @scmd: a command that has failed
+ *
+ * Failfast does not keep the midlayer from trying these again on the path that
+ * has just been disrupted, or has let the command time out.
+ *
+ * Context: any.
+ * Return: true if it must not be retried here.
+ */
+bool scsi_mpath_noretry(struct scsi_cmnd *scmd)
+{
+	switch (host_byte(scmd->result)) {
+	case DID_TIME_OUT:
+	case DID_TRANSPORT_DISRUPTED:
+		return scsi_mpath_fails_over(scmd->device,
+					     scsi_cmd_to_rq(scmd));
+	default:
+		return false;
+	}
+}
+
+/* Commands that mean the I_T nexus that they come on, and no other path. */
+static bool scsi_mpath_is_reservation(const struct scsi_cmnd *scmd)
+{
+	switch (scmd->cmnd[0]) {
+	case RESERVE:
+	case RELEASE:
+	case RESERVE_10:
+	case RELEASE_10:
+	case PERSISTENT_RESERVE_IN:
+	case PERSISTENT_RESERVE_OUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/**
+ * __scsi_mpath_refuses - keep reservations from a single path
+ * @scmd: a command that is about to be given to the driver
+ *
+ * A reservation or a registration belongs to the I_T nexus that asked for it
+ * (SPC-5, 5.14). Made on one path it would turn the others, which are the same
+ * disk, into strangers. Such a command ends the way it does on a device that
+ * does not know it.
+ *
+ * Context: any.
+ * Return: true if @scmd has its result.
+ */
+bool __scsi_mpath_refuses(struct scsi_cmnd *scmd)
+{
+	struct scsi_device *sdev = scmd->device;
+
+	if (!blk_rq_is_passthrough(scsi_cmd_to_rq(scmd)) ||
+	    !scsi_mpath_is_reservation(scmd) || !scsi_mpath_is_path(sdev))
+		return false;
+
+	dev_warn_ratelimited(&sdev->sdev_gendev,
+			     "multipath: reservation refused (command %#02x), it would hold on one path only\n",
+			     scmd->cmnd[0]);
+	/* invalid command operation code */
+	scsi_build_sense(scmd, 0, ILLEGAL_REQUEST, 0x20, 0);
+	return true;
+}
 
 /**
  * scsi_mpath_join - make a scsi_device a path of a disk

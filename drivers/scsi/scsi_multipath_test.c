@@ -17,6 +17,13 @@
 #define SCSI_MPATH_TEST_TPG	0x5
 #define SCSI_MPATH_TEST_NAME	0x8
 
+/* A command and its request, as they lie in memory. */
+struct scsi_mpath_test_cmnd {
+	struct request		req;
+	struct scsi_cmnd	scmd;
+	u8			sense[SCSI_SENSE_BUFFERSIZE];
+};
+
 struct scsi_mpath_test {
 	struct scsi_device	*sdevs[SCSI_MPATH_TEST_SDEVS];
 	char			*buf;	/* a page, as sysfs gives one */
@@ -51,6 +58,10 @@ static struct scsi_device *scsi_mpath_test_sdev(struct kunit *test)
 	vpd->len = 4;
 	vpd->data[1] = 0x83;
 	rcu_assign_pointer(sdev->vpd_pg83, vpd);
+
+	sdev->host = kunit_kzalloc(test, sizeof(*sdev->host), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sdev->host);
+	sdev->host->shost_state = SHOST_RUNNING;
 
 	sdev->type = TYPE_DISK;
 	sdev->sdev_state = SDEV_RUNNING;
@@ -237,6 +248,15 @@ static void scsi_mpath_test_path_state(struct kunit *test)
 		}
 	}
 
+	/* While the host recovers, it holds everything back. */
+	sdev->sdev_state = SDEV_RUNNING;
+	sdev->access_state = SCSI_ACCESS_STATE_OPTIMAL;
+	smdev.state_known = true;
+	sdev->host->shost_state = SHOST_RECOVERY;
+	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev.path, &preferred),
+			MPATH_BLOCKED);
+	sdev->host->shost_state = SHOST_RUNNING;
+
 	/* Nobody else has learnt an access state. */
 	sdev->sdev_state = SDEV_RUNNING;
 	sdev->access_state = SCSI_ACCESS_STATE_STANDBY;
@@ -321,6 +341,131 @@ static void scsi_mpath_test_other_id(struct kunit *test)
 	scsi_mpath_check_id(sdev);
 	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev->path, &preferred),
 			MPATH_MISMATCH);
+}
+
+/*
+ * Commands
+ */
+
+static struct scsi_mpath_test_cmnd *
+scsi_mpath_test_cmnd(struct kunit *test, struct scsi_device *sdev,
+		     blk_opf_t opf)
+{
+	struct scsi_mpath_test_cmnd *tcmnd;
+
+	tcmnd = kunit_kzalloc(test, sizeof(*tcmnd), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, tcmnd);
+	tcmnd->req.cmd_flags = opf;
+	tcmnd->scmd.device = sdev;
+	tcmnd->scmd.sense_buffer = tcmnd->sense;
+	return tcmnd;
+}
+
+/* Only what comes from the disk over the paths has another place to go to. */
+static void scsi_mpath_test_fails_over(struct kunit *test)
+{
+	static const struct {
+		blk_opf_t	opf;
+		bool		fails_over;
+	} cases[] = {
+		{ REQ_OP_READ | REQ_FAILFAST_TRANSPORT,		true },
+		{ REQ_OP_WRITE | REQ_FUA | REQ_FAILFAST_TRANSPORT, true },
+		{ REQ_OP_FLUSH | REQ_FAILFAST_TRANSPORT,	true },
+		{ REQ_OP_READ,					false },
+		{ REQ_OP_READ | REQ_FAILFAST_DEV,		false },
+		{ REQ_OP_DRV_IN | REQ_FAILFAST_TRANSPORT,	false },
+		{ REQ_OP_DRV_OUT | REQ_FAILFAST_TRANSPORT,	false },
+	};
+	static const struct {
+		u8	host_byte;
+		bool	noretry;
+	} results[] = {
+		{ DID_OK, false },	{ DID_NO_CONNECT, false },
+		{ DID_TIME_OUT, true },	{ DID_TRANSPORT_DISRUPTED, true },
+		{ DID_RESET, false },	{ DID_ERROR, false },
+		{ DID_BUS_BUSY, false },	{ DID_SOFT_ERROR, false },
+		{ DID_REQUEUE, false },	{ DID_IMM_RETRY, false },
+	};
+	struct scsi_mpath_test *ctx = test->priv;
+	struct scsi_device *sdev = ctx->sdevs[0];
+	struct scsi_mpath_test_cmnd *tcmnd;
+	unsigned int i, j;
+
+	tcmnd = scsi_mpath_test_cmnd(test, sdev, cases[0].opf);
+	KUNIT_EXPECT_FALSE(test, scsi_mpath_fails_over(sdev, &tcmnd->req));
+
+	scsi_mpath_test_naa(sdev, 1);
+	scsi_mpath_attach(sdev);
+	KUNIT_ASSERT_NOT_NULL(test, sdev->scsi_mpath_dev);
+	/* a disk of its own */
+	KUNIT_EXPECT_FALSE(test, scsi_mpath_fails_over(sdev, &tcmnd->req));
+	KUNIT_EXPECT_FALSE(test, scsi_mpath_keep_running(sdev));
+
+	sdev->scsi_mpath_dev->joined = true;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		tcmnd->req.cmd_flags = cases[i].opf;
+		KUNIT_EXPECT_EQ_MSG(test,
+				    scsi_mpath_fails_over(sdev, &tcmnd->req),
+				    cases[i].fails_over, "case %u", i);
+		for (j = 0; j < ARRAY_SIZE(results); j++) {
+			tcmnd->scmd.result = results[j].host_byte << 16;
+			KUNIT_EXPECT_EQ_MSG(test,
+					    scsi_mpath_noretry(&tcmnd->scmd),
+					    cases[i].fails_over &&
+					    results[j].noretry,
+					    "case %u, host byte %#x", i,
+					    results[j].host_byte);
+		}
+	}
+	sdev->scsi_mpath_dev->joined = false;
+}
+
+/* D9: a reservation would hold on one path only. */
+static void scsi_mpath_test_reservations(struct kunit *test)
+{
+	static const u8 refused[] = { 0x16, 0x17, 0x56, 0x57, 0x5e, 0x5f };
+	struct scsi_mpath_test *ctx = test->priv;
+	struct scsi_device *sdev = ctx->sdevs[0];
+	struct scsi_mpath_test_cmnd *tcmnd;
+	struct scsi_sense_hdr sshdr;
+	unsigned int op;
+
+	tcmnd = scsi_mpath_test_cmnd(test, sdev, REQ_OP_DRV_IN);
+	tcmnd->scmd.cmnd[0] = 0x5e;
+	KUNIT_EXPECT_FALSE(test, scsi_mpath_refuses(sdev, &tcmnd->scmd));
+
+	scsi_mpath_test_naa(sdev, 1);
+	scsi_mpath_attach(sdev);
+	KUNIT_ASSERT_NOT_NULL(test, sdev->scsi_mpath_dev);
+	KUNIT_EXPECT_FALSE(test, scsi_mpath_refuses(sdev, &tcmnd->scmd));
+
+	device_initialize(&sdev->sdev_gendev);
+	sdev->sdev_gendev.release = scsi_mpath_test_no_release;
+	sdev->scsi_mpath_dev->joined = true;
+	for (op = 0; op < 256; op++) {
+		tcmnd->scmd.cmnd[0] = op;
+		tcmnd->scmd.result = 0;
+		tcmnd->req.cmd_flags = REQ_OP_DRV_OUT;
+		KUNIT_EXPECT_EQ_MSG(test, scsi_mpath_refuses(sdev, &tcmnd->scmd),
+				    !!memchr(refused, op, sizeof(refused)),
+				    "command %#02x", op);
+		/* sd's own commands are none */
+		tcmnd->req.cmd_flags = REQ_OP_WRITE;
+		KUNIT_EXPECT_FALSE(test, scsi_mpath_refuses(sdev, &tcmnd->scmd));
+	}
+
+	tcmnd->scmd.cmnd[0] = 0x5f;
+	tcmnd->req.cmd_flags = REQ_OP_DRV_OUT;
+	KUNIT_EXPECT_TRUE(test, scsi_mpath_refuses(sdev, &tcmnd->scmd));
+	KUNIT_EXPECT_EQ(test, tcmnd->scmd.result, SAM_STAT_CHECK_CONDITION);
+	KUNIT_ASSERT_TRUE(test, scsi_normalize_sense(tcmnd->sense,
+						     SCSI_SENSE_BUFFERSIZE,
+						     &sshdr));
+	KUNIT_EXPECT_EQ(test, sshdr.sense_key, ILLEGAL_REQUEST);
+	KUNIT_EXPECT_EQ(test, sshdr.asc, 0x20);
+	KUNIT_EXPECT_EQ(test, sshdr.ascq, 0);
+	sdev->scsi_mpath_dev->joined = false;
+	put_device(&sdev->sdev_gendev);
 }
 
 /*
@@ -846,6 +991,8 @@ static struct kunit_case scsi_mpath_test_cases[] = {
 	KUNIT_CASE(scsi_mpath_test_path_state),
 	KUNIT_CASE(scsi_mpath_test_alua_is_known),
 	KUNIT_CASE(scsi_mpath_test_other_id),
+	KUNIT_CASE(scsi_mpath_test_fails_over),
+	KUNIT_CASE(scsi_mpath_test_reservations),
 	KUNIT_CASE(scsi_mpath_test_mode_words),
 	KUNIT_CASE(scsi_mpath_test_iopolicy_param),
 	KUNIT_CASE(scsi_mpath_test_ids),

@@ -8,6 +8,7 @@
 
 #include <linux/blkdev.h>
 #include <linux/hdreg.h>
+#include <linux/pr.h>
 #include <linux/slab.h>
 #include <scsi/scsi_cmnd.h>
 #include <scsi/scsi_device.h>
@@ -118,6 +119,19 @@ static int sd_mpath_get_unique_id(struct gendisk *disk, u8 id[16],
 	return ret;
 }
 
+/* See __scsi_mpath_refuses(). Whoever wants a reservation begins with this. */
+static int sd_mpath_pr_register(struct block_device *bdev, u64 old_key,
+				u64 new_key, u32 flags)
+{
+	pr_warn_ratelimited("%s: multipath: persistent reservations are refused, they would hold on one path only\n",
+			    bdev->bd_disk->disk_name);
+	return -EOPNOTSUPP;
+}
+
+static const struct pr_ops sd_mpath_pr_ops = {
+	.pr_register	= sd_mpath_pr_register,
+};
+
 static const struct block_device_operations sd_mpath_fops = {
 	.owner		= THIS_MODULE,
 	.submit_bio	= mpath_submit_bio,
@@ -126,6 +140,7 @@ static const struct block_device_operations sd_mpath_fops = {
 	.compat_ioctl	= blkdev_compat_ptr_ioctl,
 	.getgeo		= sd_mpath_getgeo,
 	.get_unique_id	= sd_mpath_get_unique_id,
+	.pr_ops		= &sd_mpath_pr_ops,
 };
 
 static const struct attribute_group *sd_mpath_disk_groups[] = {

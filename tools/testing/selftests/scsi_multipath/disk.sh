@@ -258,6 +258,45 @@ t_ioctl() {
 	up_state $h0
 	up_state $h1
 }
+# What a device says that does not know a command.
+t_reservations() {
+	local h node
+
+	for node in /dev/sda $(for h in $(hctls); do sg_of "$h"; done); do
+		refused $node 16 0 0 0 0 0
+		refused $node 17 0 0 0 0 0
+		refused $node 56 0 0 0 0 0 0 0 0 0
+		refused $node 57 0 0 0 0 0 0 0 0 0
+		refused $node 5e 0 0 0 0 0 0 0 8 0
+		sg_persist --out --register --param-sark=1 $node >"$tmp/pr" 2>&1 &&
+			fail "$node takes a registration"
+		grep -qi "not supported" "$tmp/pr" || fail "$(<"$tmp/pr")"
+		sg_turs $node || fail "sg_turs $node"
+	done
+	dmesg | grep -q "multipath: reservation refused (command 0x5f)" ||
+		fail "the log does not say it"
+	is "keys at the target" "No SPC-3 Reservation holder" \
+		"$(<"$backstore/pr/res_holder")"
+	read_block sda || fail "read"
+}
+sg_of() { local d; for d in "$(sdev "$1")"/scsi_generic/*; do echo "/dev/${d##*/}"; done; }
+# refused NODE BYTE...: the command, in hexadecimal
+refused() {
+	! sg_raw -r 8 "$@" >"$tmp/raw" 2>&1 || fail "$* is not refused"
+	grep -qi "Illegal Request" "$tmp/raw" && grep -qi "Invalid command operation code" "$tmp/raw" ||
+		fail "$*: $(<"$tmp/raw")"
+}
+
+# A plain disk keeps them.
+t_plain_reservations() {
+	sg_persist --out --register --param-sark=1 /dev/sda >"$tmp/pr" 2>&1 || fail "$(<"$tmp/pr")"
+	sg_persist -k /dev/sda | grep -q 0x1 || fail "the key is not there"
+}
+rig_plain() {
+	rig_loop off 1
+	wait_for 10 test -b /dev/sda
+}
+
 no_rawio() { setpriv --bounding-set=-sys_rawio --inh-caps=-sys_rawio "$@"; }
 
 testcase t_filesystem "rig_debug on 2" "partitions, ext4 and fsck, with a path lost"
@@ -273,6 +312,8 @@ testcase t_refusal "rig_debug on 2 lbpu=1 lbpws=1" \
 	"D12: the disk learns that its paths do not write zeroes or discard"
 testcase t_resize "rig_debug on 2 virtual_gb=1" "D11: the disk grows when all of its paths have"
 testcase t_read_only "rig_debug on 2 wp=1" "D12: the disk is as write-protected as its paths"
+testcase t_reservations "rig_loop on 2" "D9: reservations are refused on the disk and on its paths"
+testcase t_plain_reservations rig_plain "D9: a disk that is not multipath takes reservations"
 testcase t_other_id "rig_debug on 2 lbpu=1 lbpws=1" \
 	"D11: a path that leads to another logical unit is not used"
 testcase t_mismatch rig_mismatch "D11: a path of another size is not used"
