@@ -27,11 +27,15 @@
 #include <linux/numa.h>
 #include <linux/percpu.h>
 #include <linux/rculist.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 #include <linux/topology.h>
 #include <trace/events/block.h>
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/multipath.h>
 
 /*
  * How often a bio may fail on paths before the error is the issuer's: a bio
@@ -74,6 +78,7 @@ static struct page *mpath_scratch_page;
 static const char * const mpath_iopolicy_names[] = {
 	[MPATH_IOPOLICY_NUMA]	= "numa",
 	[MPATH_IOPOLICY_RR]	= "round-robin",
+	[MPATH_IOPOLICY_QD]	= "queue-depth",
 };
 
 static const char * const mpath_state_names[] = {
@@ -87,6 +92,7 @@ static const char * const mpath_state_names[] = {
 	[MPATH_STANDBY]		= "standby",
 	[MPATH_UNAVAILABLE]	= "unavailable",
 	[MPATH_OFFLINE]		= "offline",
+	[MPATH_DISABLED]	= "disabled",
 	[MPATH_MISMATCH]	= "mismatch",
 	[MPATH_REMOVED]		= "removed",
 };
@@ -97,6 +103,7 @@ static const char * const mpath_state_names[] = {
  * @start: when accounting began (jiffies)
  * @tries: how often a path has failed it
  * @accounted: accounting has begun
+ * @counted: is in the path's nr_active
  * @clone: what is sent to a path; ->bi_private is the bio that it stands for
  */
 struct mpath_io {
@@ -104,6 +111,7 @@ struct mpath_io {
 	unsigned long		start;
 	u8			tries;
 	bool			accounted;
+	bool			counted;
 	struct bio		clone;
 };
 
@@ -214,6 +222,27 @@ static struct mpath_device *mpath_next_path(struct mpath_head *head,
 	return next ?: first;
 }
 
+/* Among the best paths the one to the port with least to do. */
+static struct mpath_device *mpath_least_busy_path(struct mpath_head *head)
+{
+	unsigned int rank, active, best_rank = UINT_MAX, best_active = UINT_MAX;
+	struct mpath_device *path, *best = NULL;
+
+	list_for_each_entry_rcu(path, &head->paths, entry) {
+		if (!mpath_state_is_usable(READ_ONCE(path->state)))
+			continue;
+		rank = mpath_rank(path);
+		active = atomic_read(path->nr_active);
+		if (rank > best_rank ||
+		    (rank == best_rank && active >= best_active))
+			continue;
+		best = path;
+		best_rank = rank;
+		best_active = active;
+	}
+	return best;
+}
+
 static struct mpath_device *mpath_select_rr(struct mpath_head *head)
 {
 	unsigned int *cursor = raw_cpu_ptr(head->cursor);
@@ -253,9 +282,14 @@ static struct mpath_device *mpath_select_numa(struct mpath_head *head)
 
 static struct mpath_device *mpath_select(struct mpath_head *head)
 {
-	if (READ_ONCE(head->iopolicy) == MPATH_IOPOLICY_RR)
+	switch (READ_ONCE(head->iopolicy)) {
+	case MPATH_IOPOLICY_RR:
 		return mpath_select_rr(head);
-	return mpath_select_numa(head);
+	case MPATH_IOPOLICY_QD:
+		return mpath_least_busy_path(head);
+	default:
+		return mpath_select_numa(head);
+	}
 }
 
 /**
@@ -294,9 +328,52 @@ void mpath_put_path(struct mpath_device *path)
 }
 EXPORT_SYMBOL_GPL(mpath_put_path);
 
+static bool mpath_serves_node(struct mpath_device *path, int node)
+{
+	struct mpath_head *head = path->head;
+	struct mpath_device *best = mpath_nearest_path(head, node);
+
+	if (!best || READ_ONCE(head->iopolicy) == MPATH_IOPOLICY_NUMA)
+		return best == path;
+	return mpath_state_is_usable(READ_ONCE(path->state)) &&
+	       mpath_rank(path) == mpath_rank(best);
+}
+
+/**
+ * mpath_path_nodes - which nodes send I/O on a path now
+ * @path: a member of a head
+ * @nodes: set to the answer
+ *
+ * Context: any.
+ */
+void mpath_path_nodes(struct mpath_device *path, nodemask_t *nodes)
+{
+	int node;
+
+	nodes_clear(*nodes);
+	rcu_read_lock();
+	for_each_online_node(node)
+		if (mpath_serves_node(path, node))
+			node_set(node, *nodes);
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(mpath_path_nodes);
+
 /*
  * States of paths
  */
+
+static void mpath_lock(struct mpath_head *head)
+{
+	mutex_lock(&head->mutex);
+	head->noio = memalloc_noio_save();
+}
+
+static void mpath_unlock(struct mpath_head *head)
+{
+	memalloc_noio_restore(head->noio);
+	mutex_unlock(&head->mutex);
+}
 
 /* What the library knows about a path, put over what its driver says. */
 static enum mpath_state mpath_effective_state(const struct mpath_device *path,
@@ -304,6 +381,8 @@ static enum mpath_state mpath_effective_state(const struct mpath_device *path,
 {
 	if (!path->listed)
 		return MPATH_REMOVED;
+	if (path->disabled)
+		return MPATH_DISABLED;
 	if (!mpath_state_is_usable(state))
 		return state;
 	if (path->mismatch)
@@ -365,13 +444,41 @@ static void mpath_hurry_tests(struct mpath_head *head)
 	}
 }
 
+static u64 mpath_now_ms(void)
+{
+	return ktime_to_ms(ktime_get());
+}
+
+static void mpath_end_outage(struct mpath_head *head)
+{
+	unsigned long ms = mpath_now_ms() - head->outage_since;
+
+	head->outages += ms;
+	head->outage_longest = max(head->outage_longest, ms);
+}
+
+static void mpath_set_outlook(struct mpath_head *head,
+			      enum mpath_outlook outlook)
+{
+	if (outlook == MPATH_LOST && head->outlook != MPATH_LOST)
+		mpath_start_lost_time(head);
+	if (outlook != MPATH_SERVING && head->outlook == MPATH_SERVING) {
+		mpath_hurry_tests(head);
+		head->outage_since = mpath_now_ms();
+	}
+	/* Before the disk there was nobody to miss a path. */
+	if (outlook == MPATH_SERVING && head->outlook != MPATH_SERVING &&
+	    head->disk)
+		mpath_end_outage(head);
+	head->outlook = outlook;
+}
+
 /*
  * Something has changed that selection or a parked bio may care about. Every
  * such change ends here, under the lock, after it has been written.
  */
 static void mpath_changed(struct mpath_head *head)
 {
-	enum mpath_outlook outlook;
 	int node;
 
 	lockdep_assert_held(&head->lock);
@@ -382,13 +489,7 @@ static void mpath_changed(struct mpath_head *head)
 	for_each_node(node)
 		RCU_INIT_POINTER(head->current_path[node], NULL);
 
-	outlook = mpath_paths_outlook(head);
-	if (outlook == MPATH_LOST && head->outlook != MPATH_LOST)
-		mpath_start_lost_time(head);
-	if (outlook != MPATH_SERVING && head->outlook == MPATH_SERVING)
-		mpath_hurry_tests(head);
-	head->outlook = outlook;
-
+	mpath_set_outlook(head, mpath_paths_outlook(head));
 	if (head->outlook != head->reported || !bio_list_empty(&head->parked))
 		mpath_kick(head);
 }
@@ -415,9 +516,12 @@ static void mpath_update_path(struct mpath_device *path)
 
 	state = mpath_effective_state(path, transport);
 	if (state != path->state || preferred != path->preferred) {
+		trace_mpath_path_state(path, state);
+		path->nr_changes += state != path->state;
 		WRITE_ONCE(path->state, state);
 		WRITE_ONCE(path->preferred, preferred);
 		mpath_changed(head);
+		queue_work(mpath_life_wq, &head->event_work);
 	}
 }
 
@@ -548,6 +652,21 @@ static void mpath_test_work(struct work_struct *work)
  * The I/O path
  */
 
+/* The bio remembers, as the policy may change before it ends. */
+static void mpath_count_io(struct mpath_device *path, struct mpath_io *io)
+{
+	io->counted = READ_ONCE(path->head->iopolicy) == MPATH_IOPOLICY_QD;
+	if (io->counted)
+		atomic_inc(path->nr_active);
+}
+
+static void mpath_uncount_io(struct mpath_device *path, struct mpath_io *io)
+{
+	if (io->counted)
+		atomic_dec(path->nr_active);
+	io->counted = false;
+}
+
 static void mpath_end_io(struct mpath_io *io, blk_status_t status)
 {
 	struct bio *bio = io->clone.bi_private;
@@ -574,8 +693,12 @@ static bool mpath_failover(struct mpath_device *path, struct mpath_io *io)
 	if (++io->tries >= MPATH_MAX_TRIES)
 		return false;
 
+	trace_mpath_failover(head, &io->clone, path->index, io->tries);
 	spin_lock_irqsave(&head->lock, flags);
 	mpath_fail_path(path);
+	path->nr_errors++;
+	path->last_error = io->clone.bi_status;
+	path->last_error_at = ktime_get_real_seconds();
 	head->nr_failovers++;
 	head->nr_parked++;
 	bio_list_add(&head->parked, &io->clone);
@@ -608,6 +731,7 @@ static void mpath_end_clone(struct bio *clone)
 
 	if (unlikely(clone->bi_status == BLK_STS_TARGET))
 		mpath_learn_limits(clone);
+	mpath_uncount_io(path, io);
 	if (likely(!clone->bi_status) || !mpath_failover(path, io))
 		mpath_end_io(io, clone->bi_status);
 	/*
@@ -622,6 +746,9 @@ static void mpath_send(struct mpath_device *path, struct mpath_io *io)
 	struct bio *clone = &io->clone, *bio = clone->bi_private;
 
 	io->path = path;
+	mpath_count_io(path, io);
+	if (unlikely(io->tries))
+		path->nr_retries++;	/* only the requeue worker does that */
 	clone->bi_bdev = path->disk->part0;
 	bio_clone_blkg_association(clone, bio);
 	/* The end of the device has been checked on the head. */
@@ -636,6 +763,7 @@ static void mpath_send(struct mpath_device *path, struct mpath_io *io)
 	clone->bi_opf |= REQ_FAILFAST_TRANSPORT;
 	clone->bi_end_io = mpath_end_clone;
 
+	trace_mpath_select(path->head, clone, path->index, io->tries);
 	trace_block_bio_remap(clone, disk_devt(bio->bi_bdev->bd_disk),
 			      bio->bi_iter.bi_sector);
 	submit_bio_noacct(clone);
@@ -676,11 +804,14 @@ static bool mpath_no_path(struct mpath_head *head, struct mpath_io *io,
 		goto unlock;
 	if (!mpath_may_wait(head)) {
 		status = BLK_STS_IOERR;
+		head->nr_refused++;
 	} else if (io->clone.bi_opf & REQ_NOWAIT) {
 		status = BLK_STS_AGAIN;
 	} else {
 		parked = true;
+		head->nr_waited++;
 		head->nr_parked++;
+		trace_mpath_park(head, &io->clone, io->tries);
 		bio_list_add(&head->parked, &io->clone);
 		queue_delayed_work(mpath_io_wq, &head->requeue_work,
 				   mpath_patience(head));
@@ -688,9 +819,13 @@ static bool mpath_no_path(struct mpath_head *head, struct mpath_io *io,
 unlock:
 	spin_unlock_irq(&head->lock);
 
-	if (!retry && !parked)
-		mpath_end_io(io, status);
-	return !retry;
+	if (retry)
+		return false;
+	if (parked)
+		return true;
+	trace_mpath_no_path(head, &io->clone, io->tries);
+	mpath_end_io(io, status);
+	return true;
 }
 
 static void mpath_submit_io(struct mpath_head *head, struct mpath_io *io)
@@ -723,6 +858,7 @@ static struct mpath_io *mpath_alloc_io(struct mpath_head *head, struct bio *bio)
 	io = mpath_clone_to_io(clone);
 	io->path = NULL;
 	io->tries = 0;
+	io->counted = false;
 	io->accounted = blk_queue_io_stat(bdev_get_queue(bio->bi_bdev));
 	if (io->accounted)
 		io->start = bio_start_io_acct(bio);
@@ -780,6 +916,7 @@ static int mpath_renew_clone(struct mpath_io *io)
 
 static void mpath_resend_io(struct mpath_head *head, struct mpath_io *io)
 {
+	trace_mpath_requeue(head, &io->clone, io->tries);
 	if (mpath_renew_clone(io))
 		mpath_end_io(io, BLK_STS_RESOURCE);
 	else
@@ -863,6 +1000,76 @@ void mpath_set_iopolicy(struct mpath_head *head, enum mpath_iopolicy iopolicy)
 	spin_unlock_irqrestore(&head->lock, flags);
 }
 EXPORT_SYMBOL_GPL(mpath_set_iopolicy);
+
+/**
+ * mpath_set_disabled - switch a path off, or on again
+ * @path: a path that has joined a head
+ * @disabled: whether it is to be kept free of I/O from now on
+ *
+ * I/O that is on the path stays there until it is done.
+ *
+ * Context: any.
+ */
+void mpath_set_disabled(struct mpath_device *path, bool disabled)
+{
+	struct mpath_head *head = path->head;
+	unsigned long flags;
+
+	spin_lock_irqsave(&head->lock, flags);
+	path->disabled = disabled;
+	mpath_update_path(path);
+	spin_unlock_irqrestore(&head->lock, flags);
+}
+EXPORT_SYMBOL_GPL(mpath_set_disabled);
+
+/*
+ * Events for user space
+ */
+
+static void mpath_send_event(struct mpath_head *head, const char *event,
+			     struct mpath_device *path)
+{
+	char action[32], name[DISK_NAME_LEN + 16];
+	char *envp[] = { action, path ? name : NULL, NULL };
+
+	snprintf(action, sizeof(action), "MPATH_EVENT=%s", event);
+	if (path)
+		snprintf(name, sizeof(name), "MPATH_PATH=%s",
+			 path->disk->disk_name);
+	kobject_uevent_env(&disk_to_dev(head->disk)->kobj, KOBJ_CHANGE, envp);
+}
+
+static void mpath_announce(struct mpath_head *head)
+{
+	struct mpath_device *path;
+	bool usable, serving;
+
+	list_for_each_entry(path, &head->paths, entry) {
+		usable = mpath_state_is_usable(READ_ONCE(path->state));
+		if (usable == path->announced)
+			continue;
+		path->announced = usable;
+		mpath_send_event(head, usable ? "path-usable" : "path-unusable",
+				 path);
+	}
+	serving = READ_ONCE(head->outlook) == MPATH_SERVING;
+	if (serving == head->announced)
+		return;
+	head->announced = serving;
+	mpath_send_event(head, serving ? "serving" : "no-path", NULL);
+}
+
+/* What has come and gone before it was told is not told. */
+static void mpath_event_work(struct work_struct *work)
+{
+	struct mpath_head *head =
+		container_of(work, struct mpath_head, event_work);
+
+	mpath_lock(head);
+	if (head->life == MPATH_LIVE || head->life == MPATH_PENDING)
+		mpath_announce(head);
+	mpath_unlock(head);
+}
 
 /*
  * The life of the disk
@@ -976,6 +1183,7 @@ static void mpath_bury(struct mpath_head *head)
 {
 	mpath_flush_parked(head);
 	cancel_work_sync(&head->scan_work);
+	cancel_work_sync(&head->event_work);
 
 	if (head->disk)
 		del_gendisk(head->disk);
@@ -1009,16 +1217,16 @@ static void mpath_removal_work(struct work_struct *work)
 			     removal_work);
 	struct module *owner = head->owner;
 
-	mutex_lock(&head->mutex);
+	mpath_lock(head);
 	if (!mpath_removal_is_due(head)) {
-		mutex_unlock(&head->mutex);
+		mpath_unlock(head);
 		return;
 	}
 
 	/* A disk that is not pending does not pin its owner; this does. */
 	__module_get(owner);
 	mpath_set_life(head, MPATH_TIME_OVER);
-	mutex_unlock(&head->mutex);
+	mpath_unlock(head);
 	mpath_bury(head);
 	module_put(owner);
 }
@@ -1325,9 +1533,9 @@ void mpath_revalidate(struct mpath_head *head)
 {
 	int ret;
 
-	mutex_lock(&head->mutex);
+	mpath_lock(head);
 	ret = mpath_revalidate_locked(head);
-	mutex_unlock(&head->mutex);
+	mpath_unlock(head);
 	if (ret)
 		pr_err("no disk could be made for %s, error %d\n",
 		       dev_name(head->parent), ret);
@@ -1419,6 +1627,7 @@ int mpath_join(struct mpath_head *head, struct mpath_device *path)
 	path->transport = MPATH_REMOVED;
 	path->state = MPATH_REMOVED;
 	path->recovered_at = jiffies - MPATH_TRUST_TIME - 1;
+	path->nr_active = &path->own_active;
 	init_completion(&path->drained);
 	INIT_LIST_HEAD(&path->entry);
 	INIT_DELAYED_WORK(&path->test_work, mpath_test_work);
@@ -1426,7 +1635,7 @@ int mpath_join(struct mpath_head *head, struct mpath_device *path)
 	if (ret)
 		return ret;
 
-	mutex_lock(&head->mutex);
+	mpath_lock(head);
 	ret = -ENODEV;
 	if (head->life == MPATH_DEAD)
 		goto unlock;
@@ -1440,7 +1649,7 @@ int mpath_join(struct mpath_head *head, struct mpath_device *path)
 	head->nr_members++;
 	mpath_set_life(head, MPATH_JOINED);
 unlock:
-	mutex_unlock(&head->mutex);
+	mpath_unlock(head);
 	if (ret)
 		percpu_ref_exit(&path->ref);
 	return ret;
@@ -1452,6 +1661,8 @@ EXPORT_SYMBOL_GPL(mpath_join);
  * @path: a path that has joined
  * @disk: its disk, added; must stay until mpath_leave() has returned
  * @numa_node: node that it is attached to, or NUMA_NO_NODE
+ * @nr_active: counter of the target port that the path leads to, there for as
+ *	long as the path is; or NULL if the path is a port of its own
  *
  * The first path whose disk has a size brings the head's disk with it. On the
  * caller's side no lock may be held that I/O, or an opener of a disk, needs.
@@ -1460,18 +1671,20 @@ EXPORT_SYMBOL_GPL(mpath_join);
  * Return: 0, or an errno if the head's disk could not be made.
  */
 int mpath_add_path(struct mpath_device *path, struct gendisk *disk,
-		   int numa_node)
+		   int numa_node, atomic_t *nr_active)
 {
 	struct mpath_head *head = path->head;
 	int ret;
 
 	path->disk = disk;
 	path->numa_node = numa_node;
+	if (nr_active)
+		path->nr_active = nr_active;
 
-	mutex_lock(&head->mutex);
+	mpath_lock(head);
 	mpath_list_path(path);
 	ret = mpath_revalidate_locked(head);
-	mutex_unlock(&head->mutex);
+	mpath_unlock(head);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(mpath_add_path);
@@ -1492,7 +1705,7 @@ void mpath_leave(struct mpath_device *path)
 	struct mpath_head *head = path->head;
 	bool listed = path->listed, dead = false;
 
-	mutex_lock(&head->mutex);
+	mpath_lock(head);
 	if (!--head->nr_members)
 		dead = mpath_set_life(head, head->delayed_removal_secs ?
 				      MPATH_LEFT_TO_WAIT : MPATH_LEFT_FOR_GOOD);
@@ -1500,28 +1713,28 @@ void mpath_leave(struct mpath_device *path)
 		mpath_unlink_path(path);
 		mpath_unlist_path(path);
 	}
-	mutex_unlock(&head->mutex);
+	mpath_unlock(head);
 
 	if (dead) {
 		/* It has nothing to do any more, but may be at the mutex. */
 		cancel_delayed_work_sync(&head->removal_work);
 		mpath_bury(head);
 		/* The links have gone with the disk. */
-		mutex_lock(&head->mutex);
+		mpath_lock(head);
 		if (listed)
 			mpath_unlist_path(path);
-		mutex_unlock(&head->mutex);
+		mpath_unlock(head);
 	}
 
 	if (listed)
 		mpath_drain_path(path);
 	percpu_ref_exit(&path->ref);
 
-	mutex_lock(&head->mutex);
+	mpath_lock(head);
 	dead = head->life == MPATH_DEAD;
 	if (!dead)
 		mpath_revalidate_locked(head);
-	mutex_unlock(&head->mutex);
+	mpath_unlock(head);
 	/* What failed on the way out may have been parked after the burial. */
 	if (dead)
 		mpath_flush_parked(head);
@@ -1577,6 +1790,7 @@ int mpath_head_init(struct mpath_head *head, const struct mpath_head_ops *ops,
 	INIT_DELAYED_WORK(&head->requeue_work, mpath_requeue_work);
 	INIT_DELAYED_WORK(&head->removal_work, mpath_removal_work);
 	INIT_WORK(&head->scan_work, mpath_scan_work);
+	INIT_WORK(&head->event_work, mpath_event_work);
 
 	head->current_path = kcalloc(nr_node_ids, sizeof(*head->current_path),
 				     GFP_KERNEL);
@@ -1613,6 +1827,7 @@ EXPORT_SYMBOL_GPL(mpath_head_init);
  */
 void mpath_head_exit(struct mpath_head *head)
 {
+	cancel_work_sync(&head->event_work);
 	cancel_delayed_work_sync(&head->requeue_work);
 	bioset_exit(&head->bio_pool);
 	free_percpu(head->cursor);
@@ -1668,14 +1883,6 @@ static ssize_t delayed_removal_secs_store(struct device *dev,
 }
 static DEVICE_ATTR_RW(delayed_removal_secs);
 
-static ssize_t mpath_failovers_show(struct device *dev,
-				    struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%lu\n",
-			  READ_ONCE(mpath_dev_to_head(dev)->nr_failovers));
-}
-static DEVICE_ATTR_RO(mpath_failovers);
-
 static ssize_t mpath_parked_show(struct device *dev,
 				 struct device_attribute *attr, char *buf)
 {
@@ -1684,10 +1891,66 @@ static ssize_t mpath_parked_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(mpath_parked);
 
+/* Counters are read as they are, and set to zero by writing a zero. */
+struct mpath_counter_attribute {
+	struct device_attribute	attr;
+	size_t			offset;
+};
+
+static unsigned long *mpath_attr_to_counter(struct device *dev,
+					    struct device_attribute *attr)
+{
+	return (void *)mpath_dev_to_head(dev) +
+	       container_of(attr, struct mpath_counter_attribute, attr)->offset;
+}
+
+static ssize_t mpath_counter_show(struct device *dev,
+				  struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n",
+			  READ_ONCE(*mpath_attr_to_counter(dev, attr)));
+}
+
+static ssize_t mpath_counter_store(struct device *dev,
+				   struct device_attribute *attr,
+				   const char *buf, size_t count)
+{
+	struct mpath_head *head = mpath_dev_to_head(dev);
+	unsigned long value;
+	int ret;
+
+	ret = kstrtoul(buf, 0, &value);
+	if (ret)
+		return ret;
+	if (value)
+		return -EINVAL;
+	spin_lock_irq(&head->lock);
+	WRITE_ONCE(*mpath_attr_to_counter(dev, attr), 0);
+	spin_unlock_irq(&head->lock);
+	return count;
+}
+
+#define MPATH_COUNTER(_name, _member)					\
+	static struct mpath_counter_attribute mpath_attr_##_name = {	\
+		.attr	= __ATTR(mpath_##_name, 0644,			\
+				 mpath_counter_show, mpath_counter_store), \
+		.offset	= offsetof(struct mpath_head, _member),		\
+	}
+
+MPATH_COUNTER(failovers, nr_failovers);
+MPATH_COUNTER(waited, nr_waited);
+MPATH_COUNTER(refused, nr_refused);
+MPATH_COUNTER(outage_ms, outages);
+MPATH_COUNTER(outage_longest_ms, outage_longest);
+
 static struct attribute *mpath_disk_attrs[] = {
 	&dev_attr_delayed_removal_secs.attr,
-	&dev_attr_mpath_failovers.attr,
 	&dev_attr_mpath_parked.attr,
+	&mpath_attr_failovers.attr.attr,
+	&mpath_attr_waited.attr.attr,
+	&mpath_attr_refused.attr.attr,
+	&mpath_attr_outage_ms.attr.attr,
+	&mpath_attr_outage_longest_ms.attr.attr,
 	NULL
 };
 

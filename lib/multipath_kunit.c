@@ -6,6 +6,7 @@
  */
 
 #include <kunit/test.h>
+#include <linux/delay.h>
 
 #define MPATH_TEST_PATHS	4
 #define MPATH_TEST_BIOS		4
@@ -33,6 +34,7 @@ struct mpath_kunit {
 	struct mpath_kunit_bio	*bios[MPATH_TEST_BIOS];
 	unsigned int		nr_ended;
 	atomic_t		kicks;
+	atomic_t		events;
 	int			dead;
 	int			released;
 	bool			dead_before_release;
@@ -92,6 +94,15 @@ static void mpath_kunit_kicked(struct work_struct *work)
 	atomic_inc(&mpath_kunit_of(head)->kicks);
 }
 
+/* In place of mpath_event_work(), for which there would have to be a disk. */
+static void mpath_kunit_changed(struct work_struct *work)
+{
+	struct mpath_head *head =
+		container_of(work, struct mpath_head, event_work);
+
+	atomic_inc(&mpath_kunit_of(head)->events);
+}
+
 /* In place of mpath_test_work(), which would read from a disk. */
 static void mpath_kunit_tested(struct work_struct *work)
 {
@@ -127,6 +138,7 @@ static int mpath_kunit_init(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, ret, 0);
 
 	INIT_DELAYED_WORK(&thead->head.requeue_work, mpath_kunit_kicked);
+	INIT_WORK(&thead->head.event_work, mpath_kunit_changed);
 	thead->ctx = ctx;
 	ctx->head = &thead->head;
 	return 0;
@@ -249,6 +261,7 @@ static void mpath_kunit_iopolicy_names(struct kunit *test)
 		"", "\n", " ", "n", "num", "numa ", " numa", "numax", "NUMA",
 		"numa\n\n", "numa,round-robin", "round", "round-robin ",
 		"round-robins", "round_robin", "round-robi", "rr", "0", "1",
+		"queue", "queue-depths", "qd",
 	};
 	unsigned int i;
 
@@ -259,6 +272,8 @@ static void mpath_kunit_iopolicy_names(struct kunit *test)
 			MPATH_IOPOLICY_RR);
 	KUNIT_EXPECT_EQ(test, mpath_parse_iopolicy("round-robin\n"),
 			MPATH_IOPOLICY_RR);
+	KUNIT_EXPECT_EQ(test, mpath_parse_iopolicy("queue-depth\n"),
+			MPATH_IOPOLICY_QD);
 
 	for (i = 0; i < ARRAY_SIZE(refused); i++)
 		KUNIT_EXPECT_EQ_MSG(test, mpath_parse_iopolicy(refused[i]),
@@ -289,6 +304,7 @@ static const struct {
 	[MPATH_STANDBY]		= { "standby",		IS_GONE },
 	[MPATH_UNAVAILABLE]	= { "unavailable",	IS_GONE },
 	[MPATH_OFFLINE]		= { "offline",		IS_GONE },
+	[MPATH_DISABLED]	= { "disabled",		IS_GONE },
 	[MPATH_MISMATCH]	= { "mismatch",		IS_GONE },
 	[MPATH_REMOVED]		= { "removed",		IS_GONE },
 };
@@ -317,12 +333,13 @@ static void mpath_kunit_effective_state(struct kunit *test)
 {
 	unsigned int bits, state;
 
-	for (bits = 0; bits < 16; bits++) {
+	for (bits = 0; bits < 32; bits++) {
 		struct mpath_device path = {
 			.listed		= bits & 1,
 			.mismatch	= bits & 2,
 			.degraded	= bits & 4,
 			.failed		= bits & 8,
+			.disabled	= bits & 16,
 		};
 
 		for (state = 0; state < MPATH_NR_STATES; state++) {
@@ -335,6 +352,8 @@ static void mpath_kunit_effective_state(struct kunit *test)
 				expected = MPATH_DEGRADED;
 			if (usable && path.mismatch)
 				expected = MPATH_MISMATCH;
+			if (path.disabled)
+				expected = MPATH_DISABLED;
 			if (!path.listed)
 				expected = MPATH_REMOVED;
 
@@ -449,6 +468,21 @@ static struct mpath_device *mpath_kunit_oracle_rr(struct mpath_device *paths,
 	return NULL;
 }
 
+static struct mpath_device *mpath_kunit_oracle_qd(struct mpath_device *paths,
+						  unsigned int nr)
+{
+	unsigned int i;
+	int place, active;
+
+	for (place = 0; place < 8; place++)
+		for (active = 0; active < 3; active++)
+			for (i = 0; i < nr; i++)
+				if (mpath_kunit_place(&paths[i], false) == place &&
+				    atomic_read(paths[i].nr_active) == active)
+					return &paths[i];
+	return NULL;
+}
+
 static void mpath_kunit_vectors(struct kunit *test, unsigned int nr,
 				const enum mpath_state *states,
 			       unsigned int nr_states)
@@ -465,6 +499,7 @@ static void mpath_kunit_vectors(struct kunit *test, unsigned int nr,
 
 	for (i = 0; i < nr; i++) {
 		list_add_tail(&paths[i].entry, &head.paths);
+		paths[i].nr_active = &paths[i].own_active;
 		nr_vectors *= nr_kinds;
 	}
 
@@ -473,6 +508,7 @@ static void mpath_kunit_vectors(struct kunit *test, unsigned int nr,
 			mpath_kunit_make_path(&paths[i], rest % nr_kinds, states,
 					      nr_states);
 			paths[i].index = indices[vector % ARRAY_SIZE(indices)][i];
+			atomic_set(paths[i].nr_active, (vector >> i) % 3);
 		}
 
 		rcu_read_lock();
@@ -481,6 +517,14 @@ static void mpath_kunit_vectors(struct kunit *test, unsigned int nr,
 		KUNIT_ASSERT_PTR_EQ_MSG(test, path,
 					mpath_kunit_oracle_numa(paths, nr),
 					"numa, %u paths, vector %u", nr, vector);
+
+		rcu_read_lock();
+		path = mpath_least_busy_path(&head);
+		rcu_read_unlock();
+		KUNIT_ASSERT_PTR_EQ_MSG(test, path,
+					mpath_kunit_oracle_qd(paths, nr),
+					"queue-depth, %u paths, vector %u", nr,
+					vector);
 
 		/* From each path, from one that is gone, and from the end. */
 		cursor = vector / ARRAY_SIZE(indices) % 11;
@@ -1121,6 +1165,7 @@ static struct mpath_io *mpath_kunit_io(struct kunit *test, unsigned int nr,
 	io->path = NULL;
 	io->tries = 0;
 	io->accounted = false;
+	io->counted = false;
 	return io;
 }
 
@@ -1217,6 +1262,121 @@ static void mpath_kunit_good_bio(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->head->nr_parked, 0);
 	/* This would wait for a reference that is left. */
 	mpath_kunit_unlist(&ctx->paths[0].path);
+}
+
+/* C9, C11: a bio is counted once or not at all, whatever happens meanwhile. */
+static void mpath_kunit_count(struct kunit *test)
+{
+	static const blk_status_t ends[] = {
+		BLK_STS_OK, BLK_STS_MEDIUM, BLK_STS_TRANSPORT,
+	};
+	struct mpath_kunit *ctx = test->priv;
+	struct mpath_device *path = mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
+	struct mpath_head *head = ctx->head;
+	unsigned int from, to, i;
+	struct mpath_io *io;
+
+	for (from = 0; from < MPATH_NR_IOPOLICIES; from++)
+		for (to = 0; to < MPATH_NR_IOPOLICIES; to++)
+			for (i = 0; i < ARRAY_SIZE(ends); i++) {
+				mpath_set_iopolicy(head, from);
+				io = mpath_kunit_io(test, 0, REQ_OP_READ);
+				io->path = mpath_get_path(head);
+				KUNIT_ASSERT_PTR_EQ(test, io->path, path);
+				mpath_count_io(path, io);
+				KUNIT_EXPECT_EQ(test,
+						atomic_read(path->nr_active),
+						from == MPATH_IOPOLICY_QD);
+				mpath_set_iopolicy(head, to);
+				io->clone.bi_status = ends[i];
+				mpath_end_clone(&io->clone);
+				KUNIT_EXPECT_EQ(test,
+						atomic_read(path->nr_active), 0);
+				mpath_kunit_end_parked(ctx);
+				mpath_path_tested(path, BLK_STS_OK);
+			}
+}
+
+/* A path that is switched off takes no I/O, until it is switched on. */
+static void mpath_kunit_disabled(struct kunit *test)
+{
+	struct mpath_kunit *ctx = test->priv;
+	struct mpath_device *path = mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
+	struct mpath_head *head = ctx->head;
+	nodemask_t nodes;
+
+	mpath_kunit_list(test, 1, MPATH_NONOPTIMIZED);
+	mpath_path_nodes(path, &nodes);
+	KUNIT_EXPECT_TRUE(test, nodes_equal(nodes, node_states[N_ONLINE]));
+	mpath_path_nodes(&ctx->paths[1].path, &nodes);
+	KUNIT_EXPECT_TRUE(test, nodes_empty(nodes));
+
+	mpath_set_disabled(path, true);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_DISABLED);
+	KUNIT_EXPECT_PTR_EQ(test, mpath_kunit_select(head),
+			    &ctx->paths[1].path);
+	mpath_path_nodes(path, &nodes);
+	KUNIT_EXPECT_TRUE(test, nodes_empty(nodes));
+	mpath_path_nodes(&ctx->paths[1].path, &nodes);
+	KUNIT_EXPECT_TRUE(test, nodes_equal(nodes, node_states[N_ONLINE]));
+
+	/* It does not come back by itself. */
+	mpath_kunit_set_state(ctx, 0, MPATH_OFFLINE, false);
+	mpath_kunit_set_state(ctx, 0, MPATH_OPTIMIZED, false);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_DISABLED);
+	mpath_set_disabled(&ctx->paths[1].path, true);
+	KUNIT_EXPECT_EQ(test, head->outlook, MPATH_LOST);
+
+	mpath_set_disabled(path, false);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_OPTIMIZED);
+	KUNIT_EXPECT_PTR_EQ(test, mpath_kunit_select(head), path);
+}
+
+/* Errors, changes and the time without a path are remembered. */
+static void mpath_kunit_counters(struct kunit *test)
+{
+	struct mpath_kunit *ctx = test->priv;
+	struct mpath_device *path = mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
+	struct mpath_head *head = ctx->head;
+	unsigned long changes = path->nr_changes;
+	struct mpath_io *io;
+
+	io = mpath_kunit_io(test, 0, REQ_OP_READ);
+	io->path = mpath_get_path(head);
+	KUNIT_ASSERT_PTR_EQ(test, io->path, path);
+	io->clone.bi_status = BLK_STS_TRANSPORT;
+	mpath_end_clone(&io->clone);
+	KUNIT_EXPECT_EQ(test, path->nr_errors, 1);
+	KUNIT_EXPECT_EQ(test, blk_status_to_errno(path->last_error), -ENOLINK);
+	KUNIT_EXPECT_GT(test, path->last_error_at, 0);
+	KUNIT_EXPECT_EQ(test, path->nr_changes, changes + 1);
+	mpath_kunit_end_parked(ctx);
+	mpath_path_tested(path, BLK_STS_OK);
+	KUNIT_EXPECT_EQ(test, path->nr_changes, changes + 2);
+	KUNIT_EXPECT_EQ(test, head->outages, 0);
+
+	head->disk = &ctx->paths[0].disk;
+	mpath_kunit_set_state(ctx, 0, MPATH_BLOCKED, false);
+	msleep(20);
+	mpath_kunit_set_state(ctx, 0, MPATH_OFFLINE, false);
+	msleep(20);
+	mpath_kunit_set_state(ctx, 0, MPATH_OPTIMIZED, false);
+	KUNIT_EXPECT_GE(test, head->outages, 40);
+	KUNIT_EXPECT_EQ(test, head->outage_longest, head->outages);
+	mpath_kunit_set_state(ctx, 0, MPATH_OFFLINE, false);
+	mpath_kunit_set_state(ctx, 0, MPATH_OPTIMIZED, false);
+	KUNIT_EXPECT_GE(test, head->outages, head->outage_longest);
+	head->disk = NULL;
+
+	mpath_kunit_set_state(ctx, 0, MPATH_OFFLINE, false);
+	mpath_submit_io(head, mpath_kunit_io(test, 0, REQ_OP_READ));
+	KUNIT_EXPECT_EQ(test, head->nr_refused, 1);
+	mpath_kunit_set_state(ctx, 0, MPATH_BLOCKED, false);
+	mpath_submit_io(head, mpath_kunit_io(test, 0, REQ_OP_READ));
+	KUNIT_EXPECT_EQ(test, head->nr_waited, 1);
+	flush_work(&head->event_work);
+	KUNIT_EXPECT_GT(test, atomic_read(&ctx->events), 0);
+	mpath_kunit_end_parked(ctx);
 }
 
 static void mpath_kunit_tries_are_bounded(struct kunit *test)
@@ -1628,6 +1788,9 @@ static struct kunit_case mpath_kunit_cases[] = {
 	KUNIT_CASE(mpath_kunit_tells_return),
 	KUNIT_CASE(mpath_kunit_whose_error),
 	KUNIT_CASE(mpath_kunit_good_bio),
+	KUNIT_CASE(mpath_kunit_count),
+	KUNIT_CASE(mpath_kunit_disabled),
+	KUNIT_CASE(mpath_kunit_counters),
 	KUNIT_CASE(mpath_kunit_tries_are_bounded),
 	KUNIT_CASE(mpath_kunit_no_path_for_bio),
 	KUNIT_CASE(mpath_kunit_change_wakes),

@@ -97,7 +97,7 @@ static const struct kernel_param_ops scsi_mpath_iopolicy_ops = {
 };
 module_param_cb(multipath_iopolicy, &scsi_mpath_iopolicy_ops, NULL, 0644);
 MODULE_PARM_DESC(multipath_iopolicy,
-		 "How LUNs found from now on choose a path: numa (default), round-robin");
+		 "How LUNs found from now on choose a path: numa (default), round-robin, queue-depth");
 
 /* ALUA states come from a device handler, which may be a module. */
 MODULE_SOFTDEP("post: scsi_dh_alua");

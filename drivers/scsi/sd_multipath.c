@@ -314,7 +314,8 @@ int sd_mpath_add(struct scsi_disk *sdkp)
 		return 0;
 
 	ret = mpath_add_path(&smdev->path, sdkp->disk,
-			     dev_to_node(sdkp->device->host->dma_dev));
+			     dev_to_node(sdkp->device->host->dma_dev),
+			     &scsi_target(sdkp->device)->mpath_active);
 	if (ret) {
 		sdev_printk(KERN_WARNING, sdkp->device,
 			    "multipath: error %d, gets a disk of its own\n",
@@ -404,9 +405,151 @@ static ssize_t mpath_state_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(mpath_state);
 
+static ssize_t mpath_disabled_show(struct device *dev,
+				   struct device_attribute *attr, char *buf)
+{
+	struct scsi_mpath_device *smdev = sd_mpath_dev_to_smdev(dev);
+
+	return sysfs_emit(buf, "%d\n", READ_ONCE(smdev->path.disabled));
+}
+
+static ssize_t mpath_disabled_store(struct device *dev,
+				    struct device_attribute *attr,
+				    const char *buf, size_t count)
+{
+	struct scsi_mpath_device *smdev = sd_mpath_dev_to_smdev(dev);
+	bool disabled;
+	int ret;
+
+	ret = kstrtobool(buf, &disabled);
+	if (ret)
+		return ret;
+	spin_lock_irq(&smdev->lock);
+	if (smdev->joined)
+		mpath_set_disabled(&smdev->path, disabled);
+	else
+		ret = -ENODEV;
+	spin_unlock_irq(&smdev->lock);
+	return ret ?: count;
+}
+static DEVICE_ATTR_RW(mpath_disabled);
+
+static ssize_t mpath_numa_nodes_show(struct device *dev,
+				     struct device_attribute *attr, char *buf)
+{
+	struct scsi_mpath_device *smdev = sd_mpath_dev_to_smdev(dev);
+	nodemask_t nodes = NODE_MASK_NONE;
+
+	spin_lock_irq(&smdev->lock);
+	if (smdev->joined)
+		mpath_path_nodes(&smdev->path, &nodes);
+	spin_unlock_irq(&smdev->lock);
+	return sysfs_emit(buf, "%*pbl\n", nodemask_pr_args(&nodes));
+}
+static DEVICE_ATTR_RO(mpath_numa_nodes);
+
+static ssize_t mpath_queue_depth_show(struct device *dev,
+				      struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n",
+			  scsi_device_busy(sd_mpath_dev_to_smdev(dev)->sdev));
+}
+static DEVICE_ATTR_RO(mpath_queue_depth);
+
+static ssize_t mpath_port_depth_show(struct device *dev,
+				     struct device_attribute *attr, char *buf)
+{
+	struct scsi_device *sdev = sd_mpath_dev_to_smdev(dev)->sdev;
+
+	return sysfs_emit(buf, "%d\n",
+			  atomic_read(&scsi_target(sdev)->mpath_active));
+}
+static DEVICE_ATTR_RO(mpath_port_depth);
+
+/* The latest error for which I/O went to another path, as a negative errno. */
+static ssize_t mpath_last_error_show(struct device *dev,
+				     struct device_attribute *attr, char *buf)
+{
+	struct scsi_mpath_device *smdev = sd_mpath_dev_to_smdev(dev);
+	blk_status_t error = READ_ONCE(smdev->path.last_error);
+
+	return sysfs_emit(buf, "%d\n", blk_status_to_errno(error));
+}
+static DEVICE_ATTR_RO(mpath_last_error);
+
+static ssize_t mpath_last_error_time_show(struct device *dev,
+					  struct device_attribute *attr,
+					  char *buf)
+{
+	struct scsi_mpath_device *smdev = sd_mpath_dev_to_smdev(dev);
+
+	return sysfs_emit(buf, "%lld\n", smdev->path.last_error_at);
+}
+static DEVICE_ATTR_RO(mpath_last_error_time);
+
+/* Counters, set to zero by writing a zero. */
+struct sd_mpath_counter_attribute {
+	struct device_attribute	attr;
+	size_t			offset;
+};
+
+static unsigned long *sd_mpath_attr_to_counter(struct device *dev,
+					       struct device_attribute *attr)
+{
+	struct mpath_device *path = &sd_mpath_dev_to_smdev(dev)->path;
+
+	return (void *)path +
+	       container_of(attr, struct sd_mpath_counter_attribute,
+			    attr)->offset;
+}
+
+static ssize_t sd_mpath_counter_show(struct device *dev,
+				     struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n",
+			  READ_ONCE(*sd_mpath_attr_to_counter(dev, attr)));
+}
+
+static ssize_t sd_mpath_counter_store(struct device *dev,
+				      struct device_attribute *attr,
+				      const char *buf, size_t count)
+{
+	unsigned long value;
+	int ret;
+
+	ret = kstrtoul(buf, 0, &value);
+	if (ret)
+		return ret;
+	if (value)
+		return -EINVAL;
+	WRITE_ONCE(*sd_mpath_attr_to_counter(dev, attr), 0);
+	return count;
+}
+
+#define SD_MPATH_COUNTER(_name, _member)				\
+	static struct sd_mpath_counter_attribute sd_mpath_attr_##_name = { \
+		.attr	= __ATTR(mpath_##_name, 0644,			\
+				 sd_mpath_counter_show,			\
+				 sd_mpath_counter_store),		\
+		.offset	= offsetof(struct mpath_device, _member),	\
+	}
+
+SD_MPATH_COUNTER(errors, nr_errors);
+SD_MPATH_COUNTER(retries, nr_retries);
+SD_MPATH_COUNTER(state_changes, nr_changes);
+
 static struct attribute *sd_mpath_path_attrs[] = {
 	&dev_attr_mpath_dev.attr,
 	&dev_attr_mpath_state.attr,
+	&dev_attr_mpath_disabled.attr,
+	&dev_attr_mpath_numa_nodes.attr,
+	&dev_attr_mpath_queue_depth.attr,
+	&dev_attr_mpath_port_depth.attr,
+	&dev_attr_mpath_last_error.attr,
+	&dev_attr_mpath_last_error_time.attr,
+	&sd_mpath_attr_errors.attr.attr,
+	&sd_mpath_attr_retries.attr.attr,
+	&sd_mpath_attr_state_changes.attr.attr,
 	NULL
 };
 

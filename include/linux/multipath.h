@@ -18,6 +18,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/percpu-refcount.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -29,11 +30,13 @@ struct mpath_head;
  * enum mpath_iopolicy - how a head chooses among equally good paths
  * @MPATH_IOPOLICY_NUMA: the path nearest to the submitting CPU's node
  * @MPATH_IOPOLICY_RR: each path in turn, for every CPU on its own
+ * @MPATH_IOPOLICY_QD: the path whose target port has least to do
  * @MPATH_NR_IOPOLICIES: number of policies
  */
 enum mpath_iopolicy {
 	MPATH_IOPOLICY_NUMA,
 	MPATH_IOPOLICY_RR,
+	MPATH_IOPOLICY_QD,
 	MPATH_NR_IOPOLICIES,
 };
 
@@ -55,6 +58,7 @@ enum mpath_iopolicy {
  * @MPATH_STANDBY: the target takes no I/O on this path
  * @MPATH_UNAVAILABLE: the target takes next to no command on this path
  * @MPATH_OFFLINE: the device or its transport is offline
+ * @MPATH_DISABLED: switched off by the administrator
  * @MPATH_MISMATCH: the device differs from the disk, see mpath_revalidate()
  * @MPATH_REMOVED: not a path of any head, or on its way out
  * @MPATH_NR_STATES: number of states
@@ -72,6 +76,7 @@ enum mpath_state {
 	MPATH_STANDBY,
 	MPATH_UNAVAILABLE,
 	MPATH_OFFLINE,
+	MPATH_DISABLED,
 	MPATH_MISMATCH,
 	MPATH_REMOVED,
 
@@ -159,14 +164,19 @@ struct mpath_head_ops {
  * @drained: @ref is down to zero
  * @index: number of the path within its head, stable while it is a member
  * @numa_node: node that the path is attached to
+ * @nr_active: commands in flight to the target port that the path leads to,
+ *	counted while the policy is queue-depth; shared by all paths to that port
+ * @own_active: what @nr_active points to if the driver knows no ports
  * @state: what selection goes by; changed under the head's lock only
  * @preferred: the target prefers this path among its equals
  * @transport: what the driver said last
  * @returned: it has said better things since it last asked
  * @listed: the path is in the head's list; under the head's mutex and lock
+ * @announced: user space has been told that it is usable; under the head's mutex
  * @linked: the head's disk has a link to it; under the head's mutex
  * @sized: its disk has a size; under the head's mutex
  * @warned: the log has been told of @mismatch; under the head's mutex
+ * @disabled: switched off by the administrator
  * @failed: I/O failed, no test has succeeded since
  * @degraded: the tests have failed for long
  * @mismatch: the path cannot stand for the disk
@@ -174,6 +184,11 @@ struct mpath_head_ops {
  * @recovered_at: when @failed was last cleared (jiffies)
  * @backoff: time until the next test (jiffies)
  * @test_work: tests a failed path
+ * @nr_errors: bios that the path failed and another try was due for
+ * @nr_retries: bios that came here after another try had failed
+ * @nr_changes: how often @state has changed
+ * @last_error: the last such error
+ * @last_error_at: and when it was (seconds since 1970)
  */
 struct mpath_device {
 	struct mpath_head	*head;
@@ -183,16 +198,20 @@ struct mpath_device {
 	struct completion	drained;
 	unsigned int		index;
 	int			numa_node;
+	atomic_t		*nr_active;
+	atomic_t		own_active;
 	enum mpath_state	state;
 	enum mpath_state	transport;
 	bool			preferred;
 	bool			listed;
+	bool			announced;
 	bool			linked;
 	bool			sized;
 	bool			warned;
 
 	/* protected by the head's lock */
 	bool			returned;
+	bool			disabled;
 	bool			failed;
 	bool			degraded;
 	bool			mismatch;
@@ -200,6 +219,11 @@ struct mpath_device {
 	unsigned long		recovered_at;
 	unsigned long		backoff;
 	struct delayed_work	test_work;
+	unsigned long		nr_errors;
+	unsigned long		nr_retries;
+	unsigned long		nr_changes;
+	blk_status_t		last_error;
+	time64_t		last_error_at;
 };
 
 /**
@@ -227,6 +251,8 @@ struct mpath_device {
  * @generation: counts changes of @paths and of its members' states
  * @mutex: membership, life, limits and capacity; may be held for long, but
  *	never across I/O or del_gendisk()
+ * @noio: allocation scope to return to, under @mutex: no memory is to be freed
+ *	by I/O that waits for a path, which @mutex is needed to bring
  * @kref: references
  * @life: &enum mpath_life
  * @nr_members: paths that have joined
@@ -241,9 +267,16 @@ struct mpath_device {
  * @parked: clones that wait for a path
  * @nr_parked: their number
  * @nr_failovers: bios that a path failed and that were given to another try
+ * @nr_waited: bios that had to wait for a path
+ * @nr_refused: bios that failed for want of a path
+ * @outages: time without a usable path in all, but for the present one (ms)
+ * @outage_longest: the longest one (ms)
+ * @outage_since: when the present one began (ms since boot)
  * @requeue_work: sends the parked bios again
  * @scan_work: scans the partitions, once
  * @removal_work: deletes the disk when the delay is over
+ * @event_work: tells user space which paths are usable
+ * @announced: whether it has been told that one is; under @mutex
  */
 struct mpath_head {
 	const struct mpath_head_ops *ops;
@@ -259,6 +292,7 @@ struct mpath_head {
 	unsigned int		generation;
 
 	struct mutex		mutex; /* members, life, limits */
+	unsigned int		noio;
 	struct kref		kref;
 	enum mpath_life		life;
 	unsigned int		nr_members;
@@ -273,10 +307,17 @@ struct mpath_head {
 	struct bio_list		parked;
 	unsigned int		nr_parked;
 	unsigned long		nr_failovers;
+	unsigned long		nr_waited;
+	unsigned long		nr_refused;
+	unsigned long		outages;
+	unsigned long		outage_longest;
+	u64			outage_since;
 
 	struct delayed_work	requeue_work;
 	struct work_struct	scan_work;
 	struct delayed_work	removal_work;
+	struct work_struct	event_work;
+	bool			announced;
 };
 
 extern const struct attribute_group mpath_disk_attr_group;
@@ -288,13 +329,15 @@ void mpath_head_exit(struct mpath_head *head);
 
 int mpath_join(struct mpath_head *head, struct mpath_device *path);
 int mpath_add_path(struct mpath_device *path, struct gendisk *disk,
-		   int numa_node);
+		   int numa_node, atomic_t *nr_active);
 void mpath_leave(struct mpath_device *path);
 void mpath_forget(struct mpath_device *path);
 
 bool mpath_path_changed(struct mpath_device *path);
 void mpath_revalidate(struct mpath_head *head);
 void mpath_set_iopolicy(struct mpath_head *head, enum mpath_iopolicy iopolicy);
+void mpath_set_disabled(struct mpath_device *path, bool disabled);
+void mpath_path_nodes(struct mpath_device *path, nodemask_t *nodes);
 
 struct mpath_device *mpath_get_path(struct mpath_head *head);
 void mpath_put_path(struct mpath_device *path);
