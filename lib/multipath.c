@@ -693,7 +693,7 @@ static bool mpath_failover(struct mpath_device *path, struct mpath_io *io)
 	if (++io->tries >= MPATH_MAX_TRIES)
 		return false;
 
-	trace_mpath_failover(head, &io->clone, path->index, io->tries);
+	trace_mpath_failover(path, io->clone.bi_private, io->clone.bi_status);
 	spin_lock_irqsave(&head->lock, flags);
 	mpath_fail_path(path);
 	path->nr_errors++;
@@ -763,7 +763,7 @@ static void mpath_send(struct mpath_device *path, struct mpath_io *io)
 	clone->bi_opf |= REQ_FAILFAST_TRANSPORT;
 	clone->bi_end_io = mpath_end_clone;
 
-	trace_mpath_select(path->head, clone, path->index, io->tries);
+	trace_mpath_select(path, bio, io->tries);
 	trace_block_bio_remap(clone, disk_devt(bio->bi_bdev->bd_disk),
 			      bio->bi_iter.bi_sector);
 	submit_bio_noacct(clone);
@@ -811,7 +811,7 @@ static bool mpath_no_path(struct mpath_head *head, struct mpath_io *io,
 		parked = true;
 		head->nr_waited++;
 		head->nr_parked++;
-		trace_mpath_park(head, &io->clone, io->tries);
+		trace_mpath_park(head, io->clone.bi_private, io->tries);
 		bio_list_add(&head->parked, &io->clone);
 		queue_delayed_work(mpath_io_wq, &head->requeue_work,
 				   mpath_patience(head));
@@ -823,7 +823,7 @@ unlock:
 		return false;
 	if (parked)
 		return true;
-	trace_mpath_no_path(head, &io->clone, io->tries);
+	trace_mpath_no_path(head, io->clone.bi_private, io->tries);
 	mpath_end_io(io, status);
 	return true;
 }
@@ -916,7 +916,7 @@ static int mpath_renew_clone(struct mpath_io *io)
 
 static void mpath_resend_io(struct mpath_head *head, struct mpath_io *io)
 {
-	trace_mpath_requeue(head, &io->clone, io->tries);
+	trace_mpath_requeue(head, io->clone.bi_private, io->tries);
 	if (mpath_renew_clone(io))
 		mpath_end_io(io, BLK_STS_RESOURCE);
 	else
@@ -1030,12 +1030,15 @@ static void mpath_send_event(struct mpath_head *head, const char *event,
 			     struct mpath_device *path)
 {
 	char action[32], name[DISK_NAME_LEN + 16];
-	char *envp[] = { action, path ? name : NULL, NULL };
+	char *envp[3] = {};
 
+	envp[0] = action;
 	snprintf(action, sizeof(action), "MPATH_EVENT=%s", event);
-	if (path)
+	if (path) {
+		envp[1] = name;
 		snprintf(name, sizeof(name), "MPATH_PATH=%s",
 			 path->disk->disk_name);
+	}
 	kobject_uevent_env(&disk_to_dev(head->disk)->kobj, KOBJ_CHANGE, envp);
 }
 

@@ -283,8 +283,8 @@ sg_of() { local d; for d in "$(sdev "$1")"/scsi_generic/*; do echo "/dev/${d##*/
 # refused NODE BYTE...: the command, in hexadecimal
 refused() {
 	! sg_raw -r 8 "$@" >"$tmp/raw" 2>&1 || fail "$* is not refused"
-	grep -qi "Illegal Request" "$tmp/raw" && grep -qi "Invalid command operation code" "$tmp/raw" ||
-		fail "$*: $(<"$tmp/raw")"
+	grep -qi "Illegal Request" "$tmp/raw" || fail "$*: $(<"$tmp/raw")"
+	grep -qi "Invalid command operation code" "$tmp/raw" || fail "$*: $(<"$tmp/raw")"
 }
 
 # A plain disk keeps them.

@@ -256,8 +256,8 @@ t_tracepoints() {
 	echo 0 >/sys/block/sda/delayed_removal_secs
 	echo 0 >$trace/events/multipath/enable
 	cp $trace/trace "$tmp/trace"
-	for e in "mpath_select: 8,0 op 0 sector 24 path 0 tries 0 error 0" \
-		"mpath_failover: 8,0 op 0 sector 24 path 0 tries 1 error -67" \
+	for e in "mpath_select: 8,0 op 0 sector 24 path 0 tries 0" \
+		"mpath_failover: 8,0 op 0 sector 24 path 0 error -67" \
 		"mpath_path_state: 8,0 path 0: optimized -> failed" \
 		"mpath_requeue: 8,0 op 0 sector 24 tries 1" \
 		"mpath_no_path: 8,0 op 0 sector 0 tries 0" \
