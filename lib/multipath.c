@@ -158,7 +158,9 @@ EXPORT_SYMBOL_GPL(mpath_state_name);
 
 /*
  * Selection. These functions look at the list of paths and at nothing else, so
- * that KUnit can drive them without a device. They walk the list once.
+ * that KUnit can drive them without a device. They walk the list once, and take
+ * nothing about it for granted but that the entries are valid: it may change
+ * under them.
  */
 
 /* The order in which usable paths are wanted; lower is better. */
@@ -729,7 +731,8 @@ static void mpath_end_clone(struct bio *clone)
 	struct mpath_io *io = mpath_clone_to_io(clone);
 	struct mpath_device *path = io->path;
 
-	if (unlikely(clone->bi_status == BLK_STS_TARGET))
+	if (unlikely(clone->bi_status == BLK_STS_TARGET ||
+		     clone->bi_status == BLK_STS_NOTSUPP))
 		mpath_learn_limits(clone);
 	mpath_uncount_io(path, io);
 	if (likely(!clone->bi_status) || !mpath_failover(path, io))
@@ -1272,12 +1275,12 @@ static void mpath_init_limits(struct queue_limits *lim)
 
 /*
  * Returns false if there is no path to go by. That one path cannot discard is
- * lost on queue_limits_stack_bdev().
+ * lost on queue_limits_stack_bdev(), and all paths claim a write cache.
  */
 static bool mpath_stack_limits(struct mpath_head *head,
 			       struct queue_limits *lim)
 {
-	bool found = false, discards = true;
+	bool found = false, discards = true, cache = false;
 	struct mpath_device *path;
 
 	lockdep_assert_held(&head->mutex);
@@ -1288,10 +1291,13 @@ static bool mpath_stack_limits(struct mpath_head *head,
 		queue_limits_stack_bdev(lim, path->disk->part0, 0,
 					path->disk->disk_name);
 		discards &= !!bdev_max_discard_sectors(path->disk->part0);
+		cache |= head->ops->write_cache(path);
 		found = true;
 	}
 	if (!discards)
 		lim->max_hw_discard_sectors = 0;
+	if (!cache)
+		lim->features &= ~(BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA);
 	return found;
 }
 
@@ -1503,6 +1509,9 @@ static int mpath_revalidate_locked(struct mpath_head *head)
 
 	lockdep_assert_held(&head->mutex);
 
+	/* The disk is being deleted, or is not to be made any more. */
+	if (head->life == MPATH_DEAD)
+		return 0;
 	if (!head->disk) {
 		ret = mpath_need_disk(head);
 		if (ret)

@@ -1480,6 +1480,7 @@ static void mpath_kunit_change_wakes(struct kunit *test)
 	mpath_kunit_end_parked(ctx);
 }
 
+/* B6: in the order in which they came. */
 static void mpath_kunit_parked_keep_order(struct kunit *test)
 {
 	struct mpath_kunit *ctx = test->priv;
@@ -1570,7 +1571,7 @@ static void *mpath_kunit_no_element(gfp_t gfp, void *pool_data)
 	return NULL;
 }
 
-/* No memory for a clone: who does not want to wait for some is told so. */
+/* B7: no memory for a clone: who does not want to wait for some is told so. */
 static void mpath_kunit_no_clone(struct kunit *test)
 {
 	struct mpath_kunit *ctx = test->priv;
@@ -1681,6 +1682,7 @@ static void mpath_kunit_members(struct kunit *test)
 static void mpath_kunit_dead_is_final(struct kunit *test)
 {
 	struct mpath_kunit *ctx = test->priv;
+	struct mpath_kunit_path *tpath = &ctx->paths[1];
 	struct mpath_head *head = ctx->head;
 
 	KUNIT_ASSERT_EQ(test, mpath_kunit_join(ctx, 0), 0);
@@ -1695,6 +1697,17 @@ static void mpath_kunit_dead_is_final(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, head->nr_members, 0);
 	KUNIT_EXPECT_EQ(test, kref_read(&head->kref), 1);
 	KUNIT_EXPECT_TRUE(test, ida_is_empty(&head->indices));
+
+	/* A dead head gets no disk, which nobody would delete. */
+	tpath->bdev.bd_nr_sectors = 8;
+	tpath->disk.part0 = &tpath->bdev;
+	tpath->path.disk = &tpath->disk;
+	tpath->path.mismatch = true;
+	list_add_tail(&tpath->path.entry, &head->paths);
+	mpath_revalidate(head);
+	KUNIT_EXPECT_NULL(test, head->disk);
+	KUNIT_EXPECT_TRUE(test, tpath->path.mismatch);
+	list_del(&tpath->path.entry);
 
 	kref_put(&head->kref, mpath_release);
 	KUNIT_EXPECT_EQ(test, ctx->dead, 1);

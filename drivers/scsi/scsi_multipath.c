@@ -183,14 +183,43 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 
 	if (!scsi_mpath_knows_alua(sdev))
 		return MPATH_OPTIMIZED;
+	/* Better than nothing, but there may be paths that are known to be good. */
 	if (!READ_ONCE(smdev->state_known))
-		return MPATH_UNKNOWN;
+		return READ_ONCE(smdev->state_over) ? MPATH_NONOPTIMIZED :
+						      MPATH_UNKNOWN;
 	access_state = READ_ONCE(sdev->access_state);
 	*preferred = access_state & SCSI_ACCESS_STATE_PREFERRED;
 	return scsi_mpath_alua_state(access_state);
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_path_state);
 
+static void scsi_mpath_check_work(struct work_struct *work)
+{
+	struct scsi_mpath_device *smdev =
+		container_of(work, struct scsi_mpath_device, check_work);
+
+	scsi_rescan_device(smdev->sdev);
+	scsi_device_put(smdev->sdev);
+}
+
+/*
+ * A device that has been away may not be what it was: its size may not have
+ * been known, or another logical unit may be in its place.
+ */
+static void scsi_mpath_check_again(struct scsi_mpath_device *smdev)
+{
+	if (scsi_device_get(smdev->sdev))
+		return;
+	if (!queue_work(system_unbound_wq, &smdev->check_work))
+		scsi_device_put(smdev->sdev);
+}
+
+/**
+ * __scsi_mpath_state_changed - see scsi_mpath_state_changed()
+ * @smdev: the scsi_device's multipath part
+ *
+ * Context: any.
+ */
 void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 {
 	bool returned = false;
@@ -201,14 +230,30 @@ void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 		returned = mpath_path_changed(&smdev->path);
 	spin_unlock_irqrestore(&smdev->lock, flags);
 
-	/* Its size could not be read before; have the device scanned again. */
-	if (returned && !smdev->path.sized)
-		sdev_evt_send_simple(smdev->sdev,
-				     SDEV_EVT_INQUIRY_CHANGE_REPORTED,
-				     GFP_ATOMIC);
+	if (returned)
+		scsi_mpath_check_again(smdev);
 }
 EXPORT_SYMBOL_GPL(__scsi_mpath_state_changed);
 
+/**
+ * __scsi_mpath_alua_over - see scsi_mpath_alua_over()
+ * @smdev: the scsi_device's multipath part
+ *
+ * Context: any.
+ */
+void __scsi_mpath_alua_over(struct scsi_mpath_device *smdev)
+{
+	WRITE_ONCE(smdev->state_over, true);
+	__scsi_mpath_state_changed(smdev);
+}
+EXPORT_SYMBOL_GPL(__scsi_mpath_alua_over);
+
+/**
+ * __scsi_mpath_alua_changed - see scsi_mpath_alua_changed()
+ * @smdev: the scsi_device's multipath part
+ *
+ * Context: any.
+ */
 void __scsi_mpath_alua_changed(struct scsi_mpath_device *smdev)
 {
 	WRITE_ONCE(smdev->state_known, true);
@@ -688,6 +733,7 @@ void scsi_mpath_attach(struct scsi_device *sdev)
 	smdev->head = head;
 	smdev->sdev = sdev;
 	smdev->attached = true;
+	INIT_WORK(&smdev->check_work, scsi_mpath_check_work);
 	spin_lock_init(&smdev->lock);
 	/* Those who change the device's state may look at it from now on. */
 	smp_store_release(&sdev->scsi_mpath_dev, smdev);

@@ -189,6 +189,7 @@ static const struct {
 	{ SDEV_CREATED_BLOCK,		MPATH_BLOCKED },
 };
 
+/* C2: among others, CREATED_BLOCK is not usable. */
 static void scsi_mpath_test_sdev_states(struct kunit *test)
 {
 	enum scsi_device_state sdev_state;
@@ -248,6 +249,14 @@ static void scsi_mpath_test_path_state(struct kunit *test)
 		}
 	}
 
+	/* A target that has been asked in vain is not waited for. */
+	sdev->sdev_state = SDEV_RUNNING;
+	smdev.state_known = false;
+	smdev.state_over = true;
+	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev.path, &preferred),
+			MPATH_NONOPTIMIZED);
+	smdev.state_over = false;
+
 	/* While the host recovers, it holds everything back. */
 	sdev->sdev_state = SDEV_RUNNING;
 	sdev->access_state = SCSI_ACCESS_STATE_OPTIMAL;
@@ -298,6 +307,9 @@ static void scsi_mpath_test_alua_is_known(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, smdev->state_known);
 	scsi_mpath_state_changed(sdev);
 	KUNIT_EXPECT_FALSE(test, smdev->state_known);
+	scsi_mpath_alua_over(sdev);
+	KUNIT_EXPECT_FALSE(test, smdev->state_known);
+	KUNIT_EXPECT_TRUE(test, smdev->state_over);
 	scsi_mpath_alua_changed(sdev);
 	KUNIT_EXPECT_TRUE(test, smdev->state_known);
 }

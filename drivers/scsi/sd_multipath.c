@@ -149,6 +149,15 @@ static const struct attribute_group *sd_mpath_disk_groups[] = {
 	NULL
 };
 
+/*
+ * On each path the cache is that of the logical unit, though not all of them
+ * may be able, or be made, to tell of it.
+ */
+static bool sd_mpath_write_cache(struct mpath_device *path)
+{
+	return scsi_disk(path->disk)->WCE;
+}
+
 static void sd_mpath_init_disk(struct mpath_head *mpath, struct gendisk *disk)
 {
 	struct sd_mpath_disk *smdisk = to_sd_mpath_disk(mpath);
@@ -186,6 +195,7 @@ static void sd_mpath_release(struct mpath_head *mpath)
 
 static const struct mpath_head_ops sd_mpath_ops = {
 	.get_state	= scsi_mpath_path_state,
+	.write_cache	= sd_mpath_write_cache,
 	.init_disk	= sd_mpath_init_disk,
 	.dead		= sd_mpath_dead,
 	.release	= sd_mpath_release,
@@ -362,6 +372,22 @@ void sd_mpath_revalidate(struct scsi_disk *sdkp)
 {
 	if (sdkp->mpath)
 		mpath_revalidate(sdkp->device->scsi_mpath_dev->path.head);
+}
+
+/**
+ * sd_mpath_set_flush_flag - have the queue of a path pass on flushes
+ * @sdkp: the disk, a path or not
+ * @lim: limits of its queue, made from what the device says of its cache
+ *
+ * What a path's device says counts for the disk over the paths, see
+ * sd_mpath_write_cache().
+ *
+ * Context: any.
+ */
+void sd_mpath_set_flush_flag(struct scsi_disk *sdkp, struct queue_limits *lim)
+{
+	if (sdkp->mpath)
+		lim->features |= BLK_FEAT_WRITE_CACHE;
 }
 
 /*

@@ -129,6 +129,9 @@ enum mpath_life {
  *	OFFLINE and, if it leads to something else, MISMATCH; and whether the
  *	target prefers this path among its equals.
  *	Called in any context, with a spinlock held; must not sleep.
+ * @write_cache: Tell whether a path's device has a volatile write cache. The
+ *	queue of its disk must always claim one: the block layer would drop a
+ *	flush that another path is the reason for. May sleep.
  * @init_disk: Give the disk its name, numbers and fops. The latter must have
  *	mpath_submit_bio() and mpath_free_disk(); ->private_data is the head.
  *	May sleep.
@@ -139,6 +142,7 @@ enum mpath_life {
 struct mpath_head_ops {
 	enum mpath_state (*get_state)(struct mpath_device *path,
 				      bool *preferred);
+	bool (*write_cache)(struct mpath_device *path);
 	void (*init_disk)(struct mpath_head *head, struct gendisk *disk);
 	void (*dead)(struct mpath_head *head);
 	void (*release)(struct mpath_head *head);

@@ -60,24 +60,29 @@ struct scsi_mpath_head {
  * @path: the library's part, while @joined
  * @sdev: the scsi_device
  * @head: the logical unit, kept by a reference to its @dev
+ * @check_work: looks at the device again when it has been away; holds a
+ *	reference to it while it is queued
  * @lock: protects @joined; taken in any context
  * @joined: @path is a member of a head
  * @attached: counts as a user of @head
  * @linked: @head has a link to the scsi_device
  * @plain: failed as a path, gets a disk of its own
  * @state_known: the ALUA state has been reported
+ * @state_over: the target has been asked for it, in vain
  * @other_id: leads to another logical unit now; changed by rescans only
  */
 struct scsi_mpath_device {
 	struct mpath_device	path;
 	struct scsi_device	*sdev;
 	struct scsi_mpath_head	*head;
+	struct work_struct	check_work;
 	spinlock_t		lock; /* whether it has joined */
 	bool			joined;
 	bool			attached;
 	bool			linked;
 	bool			plain;
 	bool			state_known;
+	bool			state_over;
 	bool			other_id;
 };
 
@@ -90,6 +95,7 @@ to_scsi_mpath_device(struct mpath_device *path)
 #ifdef CONFIG_SCSI_MULTIPATH
 void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev);
 void __scsi_mpath_alua_changed(struct scsi_mpath_device *smdev);
+void __scsi_mpath_alua_over(struct scsi_mpath_device *smdev);
 
 /**
  * scsi_mpath_state_changed - take note of a new state of a scsi_device
@@ -119,6 +125,21 @@ static inline void scsi_mpath_alua_changed(struct scsi_device *sdev)
 		__scsi_mpath_alua_changed(smdev);
 }
 
+/**
+ * scsi_mpath_alua_over - take note that the device handler has asked the target
+ * @sdev: a scsi_device whose access_state may be valid now; if not, it is not
+ *	going to be
+ *
+ * Context: any.
+ */
+static inline void scsi_mpath_alua_over(struct scsi_device *sdev)
+{
+	struct scsi_mpath_device *smdev = READ_ONCE(sdev->scsi_mpath_dev);
+
+	if (smdev)
+		__scsi_mpath_alua_over(smdev);
+}
+
 enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 				       bool *preferred);
 int scsi_mpath_join(struct scsi_mpath_device *smdev, struct mpath_head *mpath);
@@ -128,6 +149,7 @@ void scsi_mpath_put_head(struct scsi_mpath_head *head);
 #else
 static inline void scsi_mpath_state_changed(struct scsi_device *sdev) { }
 static inline void scsi_mpath_alua_changed(struct scsi_device *sdev) { }
+static inline void scsi_mpath_alua_over(struct scsi_device *sdev) { }
 #endif
 
 #endif /* _SCSI_SCSI_MULTIPATH_H */

@@ -81,6 +81,10 @@ t_path_settings() {
 	is "write cache of neither path" "write through" "$(<$cache)"
 	scsi_disk_set $h1 cache_type "temporary write back"
 	is "write cache of one path" "write back" "$(<$cache)"
+	# A flush is not lost on the path that knows of no cache.
+	inject $h0 "2 -1 0x35 0 0 2 6 0x29 0"
+	dd if=/dev/zero of=/dev/sda bs=4k count=1 conv=fsync,notrunc status=none
+	is "left of the rule for SYNCHRONIZE CACHE" 0 "$(rule_left $h0 2 0x35)"
 
 	ok_if "discards" "$(</sys/block/sda/queue/discard_max_hw_bytes) > 0"
 	scsi_disk_set $h1 provisioning_mode disabled
