@@ -55,6 +55,12 @@
 /* Tests that fail for so long mean that nothing is under way. */
 #define MPATH_DEGRADED_TIME	(30 * HZ)
 
+/*
+ * The target may be about to make something better of a path that is in standby
+ * or unavailable, and tell nobody. Wait so long for that.
+ */
+#define MPATH_STANDBY_TIME	(30 * HZ)
+
 /* Parked bios look for a path this often, even if nobody wakes them. */
 #define MPATH_SAFETY_TIME	(5 * HZ)
 
@@ -396,6 +402,18 @@ static enum mpath_state mpath_effective_state(const struct mpath_device *path,
 	return state;
 }
 
+static bool mpath_path_may_return(const struct mpath_device *path)
+{
+	switch (path->state) {
+	case MPATH_STANDBY:
+	case MPATH_UNAVAILABLE:
+		return time_before(jiffies,
+				   path->changed_at + MPATH_STANDBY_TIME);
+	default:
+		return mpath_state_is_returning(path->state);
+	}
+}
+
 static enum mpath_outlook mpath_paths_outlook(struct mpath_head *head)
 {
 	enum mpath_outlook outlook = MPATH_LOST;
@@ -404,7 +422,7 @@ static enum mpath_outlook mpath_paths_outlook(struct mpath_head *head)
 	list_for_each_entry(path, &head->paths, entry) {
 		if (mpath_state_is_usable(path->state))
 			return MPATH_SERVING;
-		if (mpath_state_is_returning(path->state))
+		if (mpath_path_may_return(path))
 			outlook = MPATH_WAITING;
 	}
 	return outlook;
@@ -466,6 +484,8 @@ static void mpath_set_outlook(struct mpath_head *head,
 		mpath_start_lost_time(head);
 	if (outlook != MPATH_SERVING && head->outlook == MPATH_SERVING) {
 		mpath_hurry_tests(head);
+		if (head->ops->no_path)
+			head->ops->no_path(head);
 		head->outage_since = mpath_now_ms();
 	}
 	/* Before the disk there was nobody to miss a path. */
@@ -519,7 +539,10 @@ static void mpath_update_path(struct mpath_device *path)
 	state = mpath_effective_state(path, transport);
 	if (state != path->state || preferred != path->preferred) {
 		trace_mpath_path_state(path, state);
-		path->nr_changes += state != path->state;
+		if (state != path->state) {
+			path->nr_changes++;
+			path->changed_at = jiffies;
+		}
 		WRITE_ONCE(path->state, state);
 		WRITE_ONCE(path->preferred, preferred);
 		mpath_changed(head);
@@ -963,6 +986,7 @@ static void mpath_requeue_work(struct work_struct *work)
 	/* Should a change not have been heard of, this finds out. */
 	list_for_each_entry(path, &head->paths, entry)
 		mpath_update_path(path);
+	mpath_set_outlook(head, mpath_paths_outlook(head));
 	bios = head->parked;
 	bio_list_init(&head->parked);
 	nr_parked = head->nr_parked;
@@ -1058,7 +1082,7 @@ static void mpath_announce(struct mpath_head *head)
 		mpath_send_event(head, usable ? "path-usable" : "path-unusable",
 				 path);
 	}
-	serving = READ_ONCE(head->outlook) == MPATH_SERVING;
+	serving = mpath_is_serving(head);
 	if (serving == head->announced)
 		return;
 	head->announced = serving;
@@ -1640,6 +1664,7 @@ int mpath_join(struct mpath_head *head, struct mpath_device *path)
 	path->state = MPATH_REMOVED;
 	path->recovered_at = jiffies - MPATH_TRUST_TIME - 1;
 	path->nr_active = &path->own_active;
+	path->changed_at = jiffies;
 	init_completion(&path->drained);
 	INIT_LIST_HEAD(&path->entry);
 	INIT_DELAYED_WORK(&path->test_work, mpath_test_work);

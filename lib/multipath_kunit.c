@@ -288,7 +288,7 @@ static void mpath_kunit_iopolicy_names(struct kunit *test)
  * States
  */
 
-enum mpath_kunit_class { TAKES_IO, COMES_BACK, IS_GONE };
+enum mpath_kunit_class { TAKES_IO, COMES_BACK, MAY_COME_BACK, IS_GONE };
 
 static const struct {
 	const char		*name;
@@ -301,8 +301,8 @@ static const struct {
 	[MPATH_TRANSITIONING]	= { "transitioning",	COMES_BACK },
 	[MPATH_FAILED]		= { "failed",		COMES_BACK },
 	[MPATH_DEGRADED]	= { "degraded",		IS_GONE },
-	[MPATH_STANDBY]		= { "standby",		IS_GONE },
-	[MPATH_UNAVAILABLE]	= { "unavailable",	IS_GONE },
+	[MPATH_STANDBY]		= { "standby",		MAY_COME_BACK },
+	[MPATH_UNAVAILABLE]	= { "unavailable",	MAY_COME_BACK },
 	[MPATH_OFFLINE]		= { "offline",		IS_GONE },
 	[MPATH_DISABLED]	= { "disabled",		IS_GONE },
 	[MPATH_MISMATCH]	= { "mismatch",		IS_GONE },
@@ -378,14 +378,20 @@ static void mpath_kunit_outlook(struct kunit *test)
 		list_add_tail(&paths[i].entry, &head.paths);
 	for (vector = 0; vector < MPATH_NR_STATES * MPATH_NR_STATES *
 				  MPATH_NR_STATES; vector++) {
-		unsigned int count[] = { 0, 0, 0 }, rest = vector;
+		unsigned int count[] = { 0, 0, 0, 0 }, rest = vector;
 		enum mpath_outlook expected;
+		bool recent = vector % 2;
 
 		for (i = 0; i < ARRAY_SIZE(paths); i++) {
 			paths[i].state = rest % MPATH_NR_STATES;
 			rest /= MPATH_NR_STATES;
+			paths[i].changed_at = jiffies;
+			if (!recent)
+				paths[i].changed_at -= MPATH_STANDBY_TIME;
 			count[mpath_kunit_states[paths[i].state].class]++;
 		}
+		if (recent)
+			count[COMES_BACK] += count[MAY_COME_BACK];
 		expected = count[TAKES_IO] ? MPATH_SERVING :
 			   count[COMES_BACK] ? MPATH_WAITING : MPATH_LOST;
 		KUNIT_ASSERT_EQ_MSG(test, mpath_paths_outlook(&head), expected,
@@ -493,10 +499,12 @@ static void mpath_kunit_vectors(struct kunit *test, unsigned int nr,
 	};
 	unsigned int nr_kinds = 2 * ARRAY_SIZE(mpath_kunit_nodes) * nr_states;
 	struct mpath_head head = { .paths = LIST_HEAD_INIT(head.paths) };
-	struct mpath_device paths[MPATH_TEST_PATHS] = {};
-	struct mpath_device *path;
+	struct mpath_device *paths, *path;
 	unsigned int i, vector, nr_vectors = 1, cursor, rest;
 
+	paths = kunit_kcalloc(test, MPATH_TEST_PATHS, sizeof(*paths),
+			      GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, paths);
 	for (i = 0; i < nr; i++) {
 		list_add_tail(&paths[i].entry, &head.paths);
 		paths[i].nr_active = &paths[i].own_active;
@@ -809,9 +817,14 @@ static void mpath_kunit_outlook_is_reported(struct kunit *test)
 	mpath_kunit_reported(ctx);
 
 	mpath_kunit_set_state(ctx, 1, MPATH_STANDBY, false);
-	KUNIT_EXPECT_EQ(test, head->outlook, MPATH_LOST);
-	KUNIT_EXPECT_GT(test, mpath_kunit_kicks(ctx), 0);
+	KUNIT_EXPECT_EQ(test, head->outlook, MPATH_WAITING);
 	mpath_kunit_reported(ctx);
+
+	/* Nothing happens for long: the requeue worker finds that out. */
+	ctx->paths[1].path.changed_at = jiffies - MPATH_STANDBY_TIME;
+	mpath_requeue_work(&head->requeue_work.work);
+	KUNIT_EXPECT_EQ(test, head->outlook, MPATH_LOST);
+	mpath_kunit_kicks(ctx);
 
 	mpath_kunit_set_state(ctx, 0, MPATH_NONOPTIMIZED, false);
 	KUNIT_EXPECT_EQ(test, head->outlook, MPATH_SERVING);
@@ -903,7 +916,7 @@ static void mpath_kunit_new_head_is_lost(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->head->life, MPATH_NEW);
 	KUNIT_EXPECT_EQ(test, ctx->head->outlook, MPATH_LOST);
 	KUNIT_EXPECT_FALSE(test, mpath_may_wait(ctx->head));
-	mpath_kunit_list(test, 0, MPATH_STANDBY);
+	mpath_kunit_list(test, 0, MPATH_OFFLINE);
 	KUNIT_EXPECT_FALSE(test, mpath_may_wait(ctx->head));
 }
 

@@ -14,6 +14,8 @@
 #include <linux/idr.h>
 #include <linux/jhash.h>
 #include <linux/module.h>
+#include <linux/pm_runtime.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <scsi/scsi_cmnd.h>
@@ -98,6 +100,28 @@ static const struct kernel_param_ops scsi_mpath_iopolicy_ops = {
 module_param_cb(multipath_iopolicy, &scsi_mpath_iopolicy_ops, NULL, 0644);
 MODULE_PARM_DESC(multipath_iopolicy,
 		 "How LUNs found from now on choose a path: numa (default), round-robin, queue-depth");
+
+#define SCSI_MPATH_PROBE_SECS		10
+#define SCSI_MPATH_PROBE_SECS_MAX	3600
+/* A target that changes states is asked this soon, then less and less often. */
+#define SCSI_MPATH_PROBE_MIN		(HZ / 5)
+
+static unsigned int scsi_mpath_probe_secs = SCSI_MPATH_PROBE_SECS;
+
+static int scsi_mpath_probe_secs_set(const char *val,
+				     const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 0, SCSI_MPATH_PROBE_SECS_MAX);
+}
+
+static const struct kernel_param_ops scsi_mpath_probe_secs_ops = {
+	.set	= scsi_mpath_probe_secs_set,
+	.get	= param_get_uint,
+};
+module_param_cb(multipath_probe_secs, &scsi_mpath_probe_secs_ops,
+		&scsi_mpath_probe_secs, 0644);
+MODULE_PARM_DESC(multipath_probe_secs,
+		 "How often idle target port groups are asked for their ALUA state (seconds, default 10, 0: never)");
 
 /* ALUA states come from a device handler, which may be a module. */
 MODULE_SOFTDEP("post: scsi_dh_alua");
@@ -256,8 +280,20 @@ EXPORT_SYMBOL_GPL(__scsi_mpath_alua_over);
  */
 void __scsi_mpath_alua_changed(struct scsi_mpath_device *smdev)
 {
+	unsigned char access_state = READ_ONCE(smdev->sdev->access_state);
+	unsigned long flags;
+
 	WRITE_ONCE(smdev->state_known, true);
 	__scsi_mpath_state_changed(smdev);
+
+	/* Where one state has changed, others may be about to. */
+	if (access_state == READ_ONCE(smdev->access_state))
+		return;
+	WRITE_ONCE(smdev->access_state, access_state);
+	spin_lock_irqsave(&smdev->lock, flags);
+	if (smdev->joined)
+		scsi_mpath_probe_soon(smdev->head);
+	spin_unlock_irqrestore(&smdev->lock, flags);
 }
 EXPORT_SYMBOL_GPL(__scsi_mpath_alua_changed);
 
@@ -413,6 +449,184 @@ void scsi_mpath_leave(struct scsi_mpath_device *smdev)
 EXPORT_SYMBOL_GPL(scsi_mpath_leave);
 
 /*
+ * Asking for ALUA states. A target tells of a change when it is sent a command,
+ * and a path that is not usable is sent none. So someone has to ask, by any one
+ * device of each target port group that has nothing to do.
+ */
+
+/* How much a device is given by a probe alone. */
+#define SCSI_MPATH_IDLE_REQUESTS	2
+
+/* in the TPGS field of INQUIRY data, SPC-5, 6.7.2 */
+#define SCSI_MPATH_TPGS_EXPLICIT	2
+
+static bool scsi_mpath_can_ask(const struct scsi_mpath_device *smdev)
+{
+	struct scsi_device *sdev = smdev->sdev;
+
+	return scsi_mpath_knows_alua(sdev) &&
+	       READ_ONCE(sdev->sdev_state) == SDEV_RUNNING &&
+	       !pm_runtime_suspended(&sdev->sdev_gendev);
+}
+
+/* Look what each device has had to do since the last time. */
+static void scsi_mpath_see_requests(struct scsi_mpath_device *smdev, bool *busy)
+{
+	int requests = atomic_read(&smdev->sdev->iorequest_cnt);
+
+	*busy = requests - smdev->requests > SCSI_MPATH_IDLE_REQUESTS;
+	smdev->requests = requests;
+}
+
+/* Is there something to be learnt of a group, and has it not been asked yet? */
+static bool scsi_mpath_group_wants_probe(struct scsi_mpath_head *head,
+					 int group, bool all)
+{
+	struct scsi_mpath_device *smdev;
+	bool wanted = false;
+
+	list_for_each_entry(smdev, &head->devices, entry) {
+		if (smdev->group != group)
+			continue;
+		if (smdev->probed == head->probe_turn)
+			return false;
+		if (all || !mpath_state_is_usable(READ_ONCE(smdev->path.state)))
+			wanted = true;
+	}
+	return wanted;
+}
+
+/*
+ * If there are only paths in standby left, a target with explicit ALUA expects
+ * to be told which group is to serve (SPC-5, 5.18.2.7).
+ */
+static bool scsi_mpath_can_activate(struct scsi_mpath_device *smdev)
+{
+	enum mpath_state state = READ_ONCE(smdev->path.state);
+
+	return scsi_device_tpgs(smdev->sdev) & SCSI_MPATH_TPGS_EXPLICIT &&
+	       (state == MPATH_STANDBY || state == MPATH_UNAVAILABLE);
+}
+
+static struct scsi_mpath_device *
+scsi_mpath_find_standby(struct scsi_mpath_head *head)
+{
+	struct scsi_mpath_device *smdev, *found = NULL;
+
+	if (!head->mpath || mpath_is_serving(head->mpath))
+		return NULL;
+	list_for_each_entry(smdev, &head->devices, entry) {
+		/* The target is about it. */
+		if (READ_ONCE(smdev->path.state) == MPATH_TRANSITIONING)
+			return NULL;
+		if (!scsi_mpath_can_ask(smdev) || !scsi_mpath_can_activate(smdev))
+			continue;
+		if (!found || READ_ONCE(smdev->path.preferred))
+			found = smdev;
+	}
+	return found;
+}
+
+static void scsi_mpath_ask(struct scsi_mpath_device *smdev, bool activate)
+{
+	struct scsi_device *sdev = smdev->sdev;
+	struct scsi_device_handler *handler = READ_ONCE(sdev->handler);
+
+	smdev->probed = smdev->head->probe_turn;
+	if (!handler)
+		return;
+	if (activate)
+		handler->activate(sdev, NULL, NULL);
+	else
+		handler->rescan(sdev);
+}
+
+static void scsi_mpath_probe(struct scsi_mpath_head *head, bool slow)
+{
+	struct scsi_mpath_device *smdev, *next;
+	bool busy = false, any = false;
+
+	lockdep_assert_held(&head->lock);
+
+	head->probe_turn++;
+	smdev = scsi_mpath_find_standby(head);
+	if (smdev)
+		scsi_mpath_ask(smdev, true);
+	/* Who is given commands hears of changes, also those of other groups. */
+	list_for_each_entry(smdev, &head->devices, entry) {
+		scsi_mpath_see_requests(smdev, &busy);
+		any |= busy;
+	}
+	list_for_each_entry_safe(smdev, next, &head->devices, entry) {
+		if (!scsi_mpath_can_ask(smdev) ||
+		    !scsi_mpath_group_wants_probe(head, smdev->group,
+						  slow && !any))
+			continue;
+		scsi_mpath_ask(smdev, false);
+		/* Should this one not answer, it is another one's turn. */
+		list_move_tail(&smdev->entry, &head->devices);
+	}
+}
+
+static void scsi_mpath_probe_work(struct work_struct *work)
+{
+	struct scsi_mpath_head *head =
+		container_of(to_delayed_work(work), struct scsi_mpath_head,
+			     probe_work);
+	unsigned int secs = READ_ONCE(scsi_mpath_probe_secs);
+	unsigned long interval = (secs ?: SCSI_MPATH_PROBE_SECS) * HZ;
+	unsigned long delay = READ_ONCE(head->probe_delay);
+	unsigned int noio;
+
+	mutex_lock(&head->lock);
+	noio = memalloc_noio_save();
+	if (secs)
+		scsi_mpath_probe(head, delay >= interval);
+	delay = min(2 * delay, interval);
+	WRITE_ONCE(head->probe_delay, delay);
+	if (!list_empty(&head->devices))
+		queue_delayed_work(system_unbound_wq, &head->probe_work, delay);
+	memalloc_noio_restore(noio);
+	mutex_unlock(&head->lock);
+}
+
+/**
+ * scsi_mpath_probe_soon - ask the target for its ALUA states before long
+ * @head: a head that has users
+ *
+ * Context: any.
+ */
+void scsi_mpath_probe_soon(struct scsi_mpath_head *head)
+{
+	WRITE_ONCE(head->probe_delay, SCSI_MPATH_PROBE_MIN);
+	mod_delayed_work(system_unbound_wq, &head->probe_work,
+			 SCSI_MPATH_PROBE_MIN);
+}
+EXPORT_SYMBOL_GPL(scsi_mpath_probe_soon);
+
+static void scsi_mpath_list_device(struct scsi_mpath_device *smdev)
+{
+	struct scsi_mpath_head *head = smdev->head;
+
+	smdev->group = scsi_vpd_tpg_id(smdev->sdev, NULL);
+	mutex_lock(&head->lock);
+	list_add(&smdev->entry, &head->devices);
+	mutex_unlock(&head->lock);
+	if (scsi_device_tpgs(smdev->sdev))
+		queue_delayed_work(system_unbound_wq, &head->probe_work,
+				   READ_ONCE(head->probe_delay));
+}
+
+static void scsi_mpath_unlist_device(struct scsi_mpath_device *smdev)
+{
+	struct scsi_mpath_head *head = smdev->head;
+
+	mutex_lock(&head->lock);
+	list_del(&smdev->entry);
+	mutex_unlock(&head->lock);
+}
+
+/*
  * Heads
  */
 
@@ -560,6 +774,9 @@ static struct scsi_mpath_head *scsi_mpath_new_head(struct scsi_device *sdev,
 		return ERR_PTR(-ENOMEM);
 
 	mutex_init(&head->lock);
+	INIT_LIST_HEAD(&head->devices);
+	INIT_DELAYED_WORK(&head->probe_work, scsi_mpath_probe_work);
+	head->probe_delay = SCSI_MPATH_PROBE_MIN;
 	head->iopolicy = READ_ONCE(scsi_mpath_default_iopolicy);
 	strscpy(head->vpd_id, vpd_id);
 	memcpy(head->vendor, sdev->vendor, sizeof(head->vendor));
@@ -636,9 +853,11 @@ void scsi_mpath_put_head(struct scsi_mpath_head *head)
 		hash_del(&head->node);
 	mutex_unlock(&scsi_mpath_heads_lock);
 
+	if (!last)
+		return;
+	cancel_delayed_work_sync(&head->probe_work);
 	/* A head made anew for the same id has another number. */
-	if (last)
-		device_unregister(&head->dev);
+	device_unregister(&head->dev);
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_put_head);
 
@@ -735,6 +954,7 @@ void scsi_mpath_attach(struct scsi_device *sdev)
 	smdev->attached = true;
 	INIT_WORK(&smdev->check_work, scsi_mpath_check_work);
 	spin_lock_init(&smdev->lock);
+	scsi_mpath_list_device(smdev);
 	/* Those who change the device's state may look at it from now on. */
 	smp_store_release(&sdev->scsi_mpath_dev, smdev);
 	sdev_printk(KERN_INFO, sdev, "multipath: path to %s, %s\n",
@@ -818,6 +1038,7 @@ void scsi_mpath_detach(struct scsi_device *sdev)
 					     dev_name(&sdev->sdev_gendev));
 	smdev->linked = false;
 	smdev->attached = false;
+	scsi_mpath_unlist_device(smdev);
 	scsi_mpath_put_head(smdev->head);
 }
 

@@ -167,6 +167,11 @@ static void sd_mpath_init_disk(struct mpath_head *mpath, struct gendisk *disk)
 	disk->fops = &sd_mpath_fops;
 }
 
+static void sd_mpath_no_path(struct mpath_head *mpath)
+{
+	scsi_mpath_probe_soon(to_sd_mpath_disk(mpath)->scsi_head);
+}
+
 static void sd_mpath_dead(struct mpath_head *mpath)
 {
 	scsi_mpath_put_head(to_sd_mpath_disk(mpath)->scsi_head);
@@ -197,6 +202,7 @@ static const struct mpath_head_ops sd_mpath_ops = {
 	.get_state	= scsi_mpath_path_state,
 	.write_cache	= sd_mpath_write_cache,
 	.init_disk	= sd_mpath_init_disk,
+	.no_path	= sd_mpath_no_path,
 	.dead		= sd_mpath_dead,
 	.release	= sd_mpath_release,
 };

@@ -135,6 +135,8 @@ enum mpath_life {
  * @init_disk: Give the disk its name, numbers and fops. The latter must have
  *	mpath_submit_bio() and mpath_free_disk(); ->private_data is the head.
  *	May sleep.
+ * @no_path: No path is usable any more. The driver may know how to get one.
+ *	Called in any context, with a spinlock held; must not sleep. Optional.
  * @dead: The disk has been deleted, no path will join any more. May sleep.
  * @release: The last reference is gone: call mpath_head_exit() and free the
  *	head. May sleep.
@@ -144,6 +146,7 @@ struct mpath_head_ops {
 				      bool *preferred);
 	bool (*write_cache)(struct mpath_device *path);
 	void (*init_disk)(struct mpath_head *head, struct gendisk *disk);
+	void (*no_path)(struct mpath_head *head);
 	void (*dead)(struct mpath_head *head);
 	void (*release)(struct mpath_head *head);
 };
@@ -191,6 +194,7 @@ struct mpath_head_ops {
  * @nr_errors: bios that the path failed and another try was due for
  * @nr_retries: bios that came here after another try had failed
  * @nr_changes: how often @state has changed
+ * @changed_at: and when it last did (jiffies)
  * @last_error: the last such error
  * @last_error_at: and when it was (seconds since 1970)
  */
@@ -226,6 +230,7 @@ struct mpath_device {
 	unsigned long		nr_errors;
 	unsigned long		nr_retries;
 	unsigned long		nr_changes;
+	unsigned long		changed_at;
 	blk_status_t		last_error;
 	time64_t		last_error_at;
 };
@@ -323,6 +328,11 @@ struct mpath_head {
 	struct work_struct	event_work;
 	bool			announced;
 };
+
+static inline bool mpath_is_serving(const struct mpath_head *head)
+{
+	return READ_ONCE(head->outlook) == MPATH_SERVING;
+}
 
 extern const struct attribute_group mpath_disk_attr_group;
 extern const struct attribute_group mpath_disk_link_group;

@@ -27,10 +27,15 @@
  * @node: in the table of heads
  * @users: see above; under the table's lock
  * @instance: the N
- * @lock: protects @mpath and @iopolicy; taken before a mpath_head's mutex
+ * @lock: protects @mpath, @iopolicy and @devices; taken before a mpath_head's
+ *	mutex
  * @mpath: the disk that new paths join, owned by the upper level driver. It may
  *	have died already. Its ->release() clears this before the memory goes.
  * @iopolicy: for @mpath and those that follow it
+ * @devices: the scsi_devices that lead here, those asked longest ago first
+ * @probe_work: asks the target for its ALUA states
+ * @probe_delay: time until it does (jiffies)
+ * @probe_turn: counts the times that it has
  * @vendor: vendor of the logical unit, from INQUIRY
  * @model: model, likewise
  * @rev: revision, likewise
@@ -45,6 +50,10 @@ struct scsi_mpath_head {
 	struct mutex		lock; /* which disk, and its policy */
 	struct mpath_head	*mpath;
 	enum mpath_iopolicy	iopolicy;
+	struct list_head	devices;
+	struct delayed_work	probe_work;
+	unsigned long		probe_delay;
+	unsigned int		probe_turn;
 	char			vendor[8];
 	char			model[16];
 	char			rev[4];
@@ -60,6 +69,11 @@ struct scsi_mpath_head {
  * @path: the library's part, while @joined
  * @sdev: the scsi_device
  * @head: the logical unit, kept by a reference to its @dev
+ * @entry: in the head's list, under the head's lock
+ * @group: target port group; under the head's lock, as are the following two
+ * @requests: commands that the scsi_device had been given at the last probe
+ * @probed: the head's turn in which this device was asked
+ * @access_state: the last that was heard of; under the device handler's lock
  * @check_work: looks at the device again when it has been away; holds a
  *	reference to it while it is queued
  * @lock: protects @joined; taken in any context
@@ -75,6 +89,11 @@ struct scsi_mpath_device {
 	struct mpath_device	path;
 	struct scsi_device	*sdev;
 	struct scsi_mpath_head	*head;
+	struct list_head	entry;
+	int			group;
+	int			requests;
+	unsigned int		probed;
+	unsigned char		access_state;
 	struct work_struct	check_work;
 	spinlock_t		lock; /* whether it has joined */
 	bool			joined;
@@ -144,6 +163,7 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 				       bool *preferred);
 int scsi_mpath_join(struct scsi_mpath_device *smdev, struct mpath_head *mpath);
 void scsi_mpath_leave(struct scsi_mpath_device *smdev);
+void scsi_mpath_probe_soon(struct scsi_mpath_head *head);
 void scsi_mpath_get_head(struct scsi_mpath_head *head);
 void scsi_mpath_put_head(struct scsi_mpath_head *head);
 #else
