@@ -19,7 +19,9 @@
 
 #define pr_fmt(fmt) "multipath: " fmt
 
+#include <linux/bio-integrity.h>
 #include <linux/blk-cgroup.h>
+#include <linux/blk-integrity.h>
 #include <linux/export.h>
 #include <linux/idr.h>
 #include <linux/module.h>
@@ -879,6 +881,10 @@ static struct mpath_io *mpath_alloc_io(struct mpath_head *head, struct bio *bio)
 	clone = bio_alloc_clone(NULL, bio, gfp, &head->bio_pool);
 	if (unlikely(!clone))
 		return NULL;
+	if (bio_integrity(bio) && bio_integrity_clone(clone, bio, gfp)) {
+		bio_put(clone);
+		return NULL;
+	}
 
 	clone->bi_private = bio;
 	io = mpath_clone_to_io(clone);
@@ -937,6 +943,8 @@ static int mpath_renew_clone(struct mpath_io *io)
 	clone->bi_opf |= cached;
 	clone->bi_pool = pool;
 	clone->bi_private = bio;
+	if (!ret && bio_integrity(bio))
+		ret = bio_integrity_clone(clone, bio, GFP_NOIO);
 	return ret;
 }
 
@@ -1297,6 +1305,40 @@ static void mpath_init_limits(struct queue_limits *lim)
 	lim->features |= BLK_FEAT_IO_STAT | BLK_FEAT_NOWAIT;
 }
 
+/* Protection information is for all paths to have, and in the same form. */
+static void mpath_stack_integrity(struct queue_limits *lim,
+				  struct block_device *bdev, bool first)
+{
+	const struct queue_limits *blim = &bdev_get_queue(bdev)->limits;
+
+	if (blim->integrity.tuple_size && (first || lim->integrity.tuple_size))
+		queue_limits_stack_integrity_bdev(lim, bdev);
+	else
+		memset(&lim->integrity, 0, sizeof(lim->integrity));
+}
+
+/* Nor are atomic writes of any use if they are not the same on each path. */
+static void mpath_stack_atomic(struct queue_limits *lim,
+			       struct block_device *bdev, bool first)
+{
+	const struct queue_limits *blim = &bdev_get_queue(bdev)->limits;
+
+	if (first) {
+		lim->atomic_write_hw_max = blim->atomic_write_hw_max;
+		lim->atomic_write_hw_boundary = blim->atomic_write_hw_boundary;
+		lim->atomic_write_hw_unit_min = blim->atomic_write_hw_unit_min;
+		lim->atomic_write_hw_unit_max = blim->atomic_write_hw_unit_max;
+	} else if (lim->atomic_write_hw_max != blim->atomic_write_hw_max ||
+		   lim->atomic_write_hw_boundary !=
+		   blim->atomic_write_hw_boundary ||
+		   lim->atomic_write_hw_unit_min !=
+		   blim->atomic_write_hw_unit_min ||
+		   lim->atomic_write_hw_unit_max !=
+		   blim->atomic_write_hw_unit_max) {
+		lim->atomic_write_hw_max = 0;
+	}
+}
+
 /*
  * Returns false if there is no path to go by. That one path cannot discard is
  * lost on queue_limits_stack_bdev(), and all paths claim a write cache.
@@ -1314,6 +1356,8 @@ static bool mpath_stack_limits(struct mpath_head *head,
 			continue;
 		queue_limits_stack_bdev(lim, path->disk->part0, 0,
 					path->disk->disk_name);
+		mpath_stack_integrity(lim, path->disk->part0, !found);
+		mpath_stack_atomic(lim, path->disk->part0, !found);
 		discards &= !!bdev_max_discard_sectors(path->disk->part0);
 		cache |= head->ops->write_cache(path);
 		found = true;
@@ -1510,6 +1554,7 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	}
 
 	kref_get(&head->kref);	/* dropped in mpath_free_disk() */
+	head->outage_since = mpath_now_ms();
 	head->disk = disk;
 	mpath_set_life(head, MPATH_DISK_ADDED);
 	queue_work(mpath_life_wq, &head->scan_work);
@@ -1806,14 +1851,13 @@ EXPORT_SYMBOL_GPL(mpath_forget);
  * head dies, and is released through @ops, when its last path leaves.
  *
  * Context: process, may sleep.
- * Return: 0, or -ENOMEM, and the head is as before.
+ * Return: 0; or -ENOMEM, then @head->ops is NULL and there is nothing to undo.
  */
 int mpath_head_init(struct mpath_head *head, const struct mpath_head_ops *ops,
 		    struct module *owner)
 {
 	int ret = -ENOMEM;
 
-	head->ops = ops;
 	head->owner = owner;
 	mutex_init(&head->mutex);
 	spin_lock_init(&head->lock);
@@ -1841,8 +1885,14 @@ int mpath_head_init(struct mpath_head *head, const struct mpath_head_ops *ops,
 			  BIOSET_PERCPU_CACHE);
 	if (ret)
 		goto free_cursor;
+	ret = bioset_integrity_create(&head->bio_pool, MPATH_BIO_POOL_SIZE);
+	if (ret)
+		goto exit_pool;
+	head->ops = ops;
 	return 0;
 
+exit_pool:
+	bioset_exit(&head->bio_pool);
 free_cursor:
 	free_percpu(head->cursor);
 free_current:

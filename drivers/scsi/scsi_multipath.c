@@ -932,6 +932,7 @@ void scsi_mpath_attach(struct scsi_device *sdev)
 		return;
 
 	why = scsi_mpath_unfit(sdev, vpd_id);
+	sdev->scsi_mpath_why = why;
 	if (why) {
 		sdev_dbg(sdev, "multipath: not used, %s\n", why);
 		return;
@@ -942,6 +943,7 @@ void scsi_mpath_attach(struct scsi_device *sdev)
 	if (smdev)
 		head = scsi_mpath_use_head(sdev, vpd_id);
 	if (IS_ERR(head)) {
+		sdev->scsi_mpath_why = "an error";
 		sdev_printk(KERN_WARNING, sdev,
 			    "multipath: not used, error %ld\n", PTR_ERR(head));
 		kfree(smdev);
@@ -1012,13 +1014,48 @@ void scsi_mpath_add_links(struct scsi_device *sdev)
 						 scsi_mpath_head_link_group.name,
 						 &sdev->sdev_gendev.kobj,
 						 dev_name(&sdev->sdev_gendev));
-	if (!smdev->linked)
-		sdev_printk(KERN_WARNING, sdev, "multipath: no link from %s\n",
+	/* The one in the other direction goes with the device's directory. */
+	if (!smdev->linked ||
+	    sysfs_create_link(&sdev->sdev_gendev.kobj, &smdev->head->dev.kobj,
+			      "scsi_mpath_device"))
+		sdev_printk(KERN_WARNING, sdev,
+			    "multipath: not linked with %s\n",
 			    dev_name(&smdev->head->dev));
 	if (scsi_device_tpgs(sdev) && !scsi_mpath_knows_alua(sdev))
 		sdev_printk(KERN_WARNING, sdev,
 			    "multipath: no scsi_dh_alua, its ALUA state is not looked at\n");
 }
+
+/* Which logical unit a scsi_device is a path to, or why it is none. */
+static ssize_t multipath_show(struct device *dev, struct device_attribute *attr,
+			      char *buf)
+{
+	struct scsi_device *sdev = to_scsi_device(dev);
+	struct scsi_mpath_device *smdev = sdev->scsi_mpath_dev;
+
+	if (!smdev)
+		return sysfs_emit(buf, "no: %s\n", sdev->scsi_mpath_why);
+	if (smdev->plain)
+		return sysfs_emit(buf, "no: no disk could be made\n");
+	return sysfs_emit(buf, "%s\n", dev_name(&smdev->head->dev));
+}
+static DEVICE_ATTR_RO(multipath);
+
+static struct attribute *scsi_mpath_sdev_attrs[] = {
+	&dev_attr_multipath.attr,
+	NULL
+};
+
+static umode_t scsi_mpath_sdev_attr_is_visible(struct kobject *kobj,
+					       struct attribute *attr, int i)
+{
+	return scsi_mpath_mode == SCSI_MPATH_OFF ? 0 : attr->mode;
+}
+
+const struct attribute_group scsi_mpath_sdev_attr_group = {
+	.attrs		= scsi_mpath_sdev_attrs,
+	.is_visible	= scsi_mpath_sdev_attr_is_visible,
+};
 
 /**
  * scsi_mpath_detach - stop being a path

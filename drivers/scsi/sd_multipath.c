@@ -22,9 +22,12 @@
 /**
  * struct sd_mpath_disk - a disk over the paths to one logical unit
  *
- * Made when the first path joins, freed in sd_mpath_release(). A logical unit
- * that gets a path again after its disk has died gets a new one of these.
+ * Made when the first path joins. @dev is registered from then on until the disk
+ * is dead; its last reference, which @mpath holds until sd_mpath_release(), frees
+ * this. A logical unit that gets a path again after its disk has died gets a new
+ * one.
  *
+ * @dev: scsi_mpath_diskN of class scsi_mpath_disk
  * @mpath: the library's part, which has the gendisk and the references
  * @scsi_head: the logical unit; its device is kept until this is freed, and it
  *	is used until the disk is dead
@@ -32,6 +35,7 @@
  * @name: name of the disk
  */
 struct sd_mpath_disk {
+	struct device		dev;
 	struct mpath_head	mpath;
 	struct scsi_mpath_head	*scsi_head;
 	int			index;
@@ -174,15 +178,55 @@ static void sd_mpath_no_path(struct mpath_head *mpath)
 
 static void sd_mpath_dead(struct mpath_head *mpath)
 {
-	scsi_mpath_put_head(to_sd_mpath_disk(mpath)->scsi_head);
+	struct sd_mpath_disk *smdisk = to_sd_mpath_disk(mpath);
+
+	device_del(&smdisk->dev);
+	scsi_mpath_put_head(smdisk->scsi_head);
 }
 
-static void sd_mpath_free(struct sd_mpath_disk *smdisk)
+/* Frees a disk at any stage of its being made. */
+static void sd_mpath_disk_release(struct device *dev)
 {
-	mpath_head_exit(&smdisk->mpath);
-	sd_free_index(smdisk->index);
+	struct sd_mpath_disk *smdisk =
+		container_of(dev, struct sd_mpath_disk, dev);
+
+	if (smdisk->mpath.ops)
+		mpath_head_exit(&smdisk->mpath);
+	if (smdisk->index >= 0)
+		sd_free_index(smdisk->index);
 	put_device(&smdisk->scsi_head->dev);
 	kfree(smdisk);
+}
+
+/* The name of the disk, once there is one. */
+static ssize_t disk_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  container_of(dev, struct sd_mpath_disk, dev)->name);
+}
+static DEVICE_ATTR_RO(disk);
+
+static struct attribute *sd_mpath_class_attrs[] = {
+	&dev_attr_disk.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(sd_mpath_class);
+
+static const struct class sd_mpath_disk_class = {
+	.name		= "scsi_mpath_disk",
+	.dev_groups	= sd_mpath_class_groups,
+	.dev_release	= sd_mpath_disk_release,
+};
+
+int __init sd_mpath_init(void)
+{
+	return class_register(&sd_mpath_disk_class);
+}
+
+void sd_mpath_exit(void)
+{
+	class_unregister(&sd_mpath_disk_class);
 }
 
 static void sd_mpath_release(struct mpath_head *mpath)
@@ -195,7 +239,7 @@ static void sd_mpath_release(struct mpath_head *mpath)
 	if (scsi_head->mpath == mpath)
 		scsi_head->mpath = NULL;
 	mutex_unlock(&scsi_head->lock);
-	sd_mpath_free(smdisk);
+	put_device(&smdisk->dev);
 }
 
 static const struct mpath_head_ops sd_mpath_ops = {
@@ -215,26 +259,32 @@ static struct sd_mpath_disk *sd_mpath_alloc(struct scsi_mpath_head *scsi_head)
 	smdisk = kzalloc(sizeof(*smdisk), GFP_KERNEL);
 	if (!smdisk)
 		return ERR_PTR(-ENOMEM);
-	smdisk->index = sd_alloc_index(smdisk->name);
-	if (smdisk->index < 0) {
-		ret = smdisk->index;
-		goto free;
-	}
-	ret = mpath_head_init(&smdisk->mpath, &sd_mpath_ops, THIS_MODULE);
-	if (ret)
-		goto free_index;
-
 	get_device(&scsi_head->dev);
 	smdisk->scsi_head = scsi_head;
+	smdisk->dev.class = &sd_mpath_disk_class;
+	smdisk->dev.parent = &scsi_head->dev;
+	smdisk->index = sd_alloc_index(smdisk->name);
+	device_initialize(&smdisk->dev);
+
+	ret = smdisk->index;
+	if (ret < 0)
+		goto put_dev;
+	ret = dev_set_name(&smdisk->dev, "scsi_mpath_disk%d", smdisk->index);
+	if (ret)
+		goto put_dev;
+	ret = mpath_head_init(&smdisk->mpath, &sd_mpath_ops, THIS_MODULE);
+	if (ret)
+		goto put_dev;
 	smdisk->mpath.parent = &scsi_head->dev;
 	smdisk->mpath.groups = sd_mpath_disk_groups;
 	mpath_set_iopolicy(&smdisk->mpath, scsi_head->iopolicy);
+	ret = device_add(&smdisk->dev);
+	if (ret)
+		goto put_dev;
 	return smdisk;
 
-free_index:
-	sd_free_index(smdisk->index);
-free:
-	kfree(smdisk);
+put_dev:
+	put_device(&smdisk->dev);
 	return ERR_PTR(ret);
 }
 
@@ -252,7 +302,7 @@ static int sd_mpath_join_new(struct scsi_mpath_device *smdev)
 		return PTR_ERR(smdisk);
 	ret = scsi_mpath_join(smdev, &smdisk->mpath);
 	if (ret) {
-		sd_mpath_free(smdisk);
+		device_unregister(&smdisk->dev);
 		return ret;
 	}
 	scsi_head->mpath = &smdisk->mpath;

@@ -71,6 +71,39 @@ t_limits() {
 	blkdiscard -z -o 2M -l 1M /dev/sda || fail "blkdiscard -z"
 }
 
+# Protection information is made and checked below the disk.
+t_integrity() {
+	local f got
+
+	for f in format tag_size protection_interval_bytes; do
+		is "$f" "$(</sys/block/sda:0/integrity/$f)" "$(</sys/block/sda/integrity/$f)"
+	done
+	is "format" T10-DIF-TYPE1-CRC "$(</sys/block/sda/integrity/format)"
+	policy round-robin
+	fio_start
+	inject $h0 "2 -2 $read 1 0 0 0 0 0"
+	wait_for 20 rule_used_up $h0 2 $read || fail "the rule is not used up"
+	wait_for 20 usable $h0 || fail "$h0 is $(state $h0)"
+	fio_stop
+	inject $h0 "2 -1 $read 0 0 2 0xb 0x10 1"
+	inject $h1 "2 -1 $read 0 0 2 0xb 0x10 1"
+	got=$(failovers)
+	is "read with a wrong guard" EILSEQ "$(errno_of read_block sda 9)"
+	is "failovers" "$got" "$(failovers)"
+	policy numa
+}
+read=0x28
+
+t_atomic() {
+	local f
+
+	for f in max unit_min unit_max boundary; do
+		is "atomic_write_${f}_bytes" "$(</sys/block/sda:0/queue/atomic_write_${f}_bytes)" \
+			"$(</sys/block/sda/queue/atomic_write_${f}_bytes)"
+	done
+	ok_if "atomic writes" "$(</sys/block/sda/queue/atomic_write_max_bytes) > 0"
+}
+
 # What is set on a path's scsi_disk by hand holds for the disk: that it is not
 # told of a write cache would lose flushes.
 t_path_settings() {
@@ -310,6 +343,8 @@ testcase t_ioctl "rig_debug on 2" "D7: SG_IO on a partition needs CAP_SYS_RAWIO"
 testcase t_remap_event "rig_debug on 2" "D17: block_bio_remap goes from the disk to the path"
 testcase t_limits "rig_debug on 2 physblk_exp=3 lbpu=1 lbpws=1" \
 	"D11, D12: limits are those of the paths"
+testcase t_integrity "rig_debug on 2 dif=1 dix=1" "D12: protection information"
+testcase t_atomic "rig_debug on 2 atomic_wr=1" "D12: atomic writes are those of the paths"
 testcase t_path_settings "rig_debug on 2 lbpu=1 lbpws=1" \
 	"D11, D12: what is set on a path holds for the disk"
 testcase t_refusal "rig_debug on 2 lbpu=1 lbpws=1" \

@@ -209,6 +209,38 @@ t_iostat() {
 	policy numa
 }
 
+# From a device to its logical unit and back, and the disk that is made of it.
+t_links() {
+	local h lun disks
+
+	lun=$(lun_dir)
+	for h in $(hctls); do
+		is "link from $h" "$lun" "$(readlink -f "$(sdev $h)/scsi_mpath_device")"
+		is "link to $h" "$(readlink -f "$(sdev $h)")" "$(readlink -f "$lun/multipath/$h")"
+		is "what $h is" "${lun##*/}" "$(<"$(sdev $h)/multipath")"
+	done
+	disks=(/sys/class/scsi_mpath_disk/*)
+	is "disks" 1 ${#disks[@]}
+	is "disk" sda "$(<"${disks[0]}/disk")"
+	is "its logical unit" "$lun" "$(readlink -f "${disks[0]}/..")"
+	down_delete $h3
+	[[ ! -L $lun/multipath/$h3 ]] || fail "the link to $h3 stays"
+	up_delete $h3
+	wait_for 20 usable $h3 || fail "$h3 is $(state $h3)"
+	is "dangling links" "" "$(find -L "$lun" /sys/block/sda/multipath -maxdepth 2 -type l)"
+}
+
+# A device that is no path tells why.
+t_why() {
+	is "why" "no: removable medium" "$(<"$(sdev $h0)/multipath")"
+	is "disks over paths" "" "$(compgen -G '/sys/class/scsi_mpath_disk/*' || :)"
+}
+rig_why() {
+	scsi_load on
+	modprobe scsi_debug vpd_use_hostno=0 removable=1
+	wait_for 20 test -b /dev/sda
+}
+
 t_events() {
 	background udevadm monitor --kernel --property --subsystem-match=block >"$tmp/events"
 	wait_for 10 grep -q KERNEL "$tmp/events" || fail "udevadm does not start"
@@ -271,8 +303,10 @@ testcase t_iopolicy_words rig_steer "C12: words that are no policy are refused"
 testcase t_disable rig_steer "paths are switched off and on"
 testcase t_attributes rig_steer "D5: each attribute has a value"
 testcase t_iostat rig_steer "D2, D3: the disk's statistics are the sum of its paths'"
+testcase t_links rig_steer "A15: devices and logical units are linked both ways"
 testcase t_events rig_steer "user space hears of paths"
 testcase t_tracepoints rig_steer "tracepoints tell what happens to a bio"
+testcase t_why rig_why "a device tells why it is no path"
 testcase t_counters "rig_debug on 4" "errors, waiting and outages are counted"
 
 run_tests "$@"
