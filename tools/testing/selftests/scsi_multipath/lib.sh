@@ -326,6 +326,7 @@ rig_down() {
 		echo 0 >"/sys/block/$d/delayed_removal_secs"
 	done 2>/dev/null
 	while read -r _ d _; do [[ $d != "$tmp"/* ]] || umount -l "$d"; done </proc/mounts
+	! declare -F iscsi_down >/dev/null || iscsi_down || note "iSCSI could not be taken down"
 	lio_down || note "LIO could not be taken down"
 	unload scsi_debug || note "scsi_debug could not be unloaded"
 	wait_for 10 no_heads || note "still there: $(heads)"
