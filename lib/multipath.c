@@ -19,7 +19,6 @@
 
 #define pr_fmt(fmt) "multipath: " fmt
 
-#include <linux/bio-integrity.h>
 #include <linux/blk-cgroup.h>
 #include <linux/blk-integrity.h>
 #include <linux/export.h>
@@ -881,10 +880,6 @@ static struct mpath_io *mpath_alloc_io(struct mpath_head *head, struct bio *bio)
 	clone = bio_alloc_clone(NULL, bio, gfp, &head->bio_pool);
 	if (unlikely(!clone))
 		return NULL;
-	if (bio_integrity(bio) && bio_integrity_clone(clone, bio, gfp)) {
-		bio_put(clone);
-		return NULL;
-	}
 
 	clone->bi_private = bio;
 	io = mpath_clone_to_io(clone);
@@ -943,8 +938,6 @@ static int mpath_renew_clone(struct mpath_io *io)
 	clone->bi_opf |= cached;
 	clone->bi_pool = pool;
 	clone->bi_private = bio;
-	if (!ret && bio_integrity(bio))
-		ret = bio_integrity_clone(clone, bio, GFP_NOIO);
 	return ret;
 }
 
@@ -1880,19 +1873,18 @@ int mpath_head_init(struct mpath_head *head, const struct mpath_head_ops *ops,
 	head->cursor = alloc_percpu(unsigned int);
 	if (!head->cursor)
 		goto free_current;
+	/*
+	 * No pool for protection information: mpath_renew_clone() makes it anew
+	 * while the clone belongs to no pool.
+	 */
 	ret = bioset_init(&head->bio_pool, MPATH_BIO_POOL_SIZE,
 			  offsetof(struct mpath_io, clone),
 			  BIOSET_PERCPU_CACHE);
 	if (ret)
 		goto free_cursor;
-	ret = bioset_integrity_create(&head->bio_pool, MPATH_BIO_POOL_SIZE);
-	if (ret)
-		goto exit_pool;
 	head->ops = ops;
 	return 0;
 
-exit_pool:
-	bioset_exit(&head->bio_pool);
 free_cursor:
 	free_percpu(head->cursor);
 free_current:

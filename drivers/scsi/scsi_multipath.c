@@ -469,13 +469,22 @@ static bool scsi_mpath_can_ask(const struct scsi_mpath_device *smdev)
 	       !pm_runtime_suspended(&sdev->sdev_gendev);
 }
 
-/* Look what each device has had to do since the last time. */
-static void scsi_mpath_see_requests(struct scsi_mpath_device *smdev, bool *busy)
+/* Has any device been given anything since the last time? It hears of changes. */
+static bool scsi_mpath_is_busy(struct scsi_mpath_head *head)
 {
-	int requests = atomic_read(&smdev->sdev->iorequest_cnt);
+	struct scsi_mpath_device *smdev;
+	bool busy = false;
+	int requests;
 
-	*busy = requests - smdev->requests > SCSI_MPATH_IDLE_REQUESTS;
-	smdev->requests = requests;
+	mutex_lock(&head->lock);
+	list_for_each_entry(smdev, &head->devices, entry) {
+		requests = atomic_read(&smdev->sdev->iorequest_cnt);
+		if (requests - smdev->requests > SCSI_MPATH_IDLE_REQUESTS)
+			busy = true;
+		smdev->requests = requests;
+	}
+	mutex_unlock(&head->lock);
+	return busy;
 }
 
 /* Is there something to be learnt of a group, and has it not been asked yet? */
@@ -513,11 +522,14 @@ scsi_mpath_find_standby(struct scsi_mpath_head *head)
 {
 	struct scsi_mpath_device *smdev, *found = NULL;
 
+	lockdep_assert_held(&head->lock);
+
 	if (!head->mpath || mpath_is_serving(head->mpath))
 		return NULL;
 	list_for_each_entry(smdev, &head->devices, entry) {
-		/* The target is about it. */
-		if (READ_ONCE(smdev->path.state) == MPATH_TRANSITIONING)
+		/* The target is about it, or has been told in this turn. */
+		if (READ_ONCE(smdev->path.state) == MPATH_TRANSITIONING ||
+		    smdev->probed == head->probe_turn)
 			return NULL;
 		if (!scsi_mpath_can_ask(smdev) || !scsi_mpath_can_activate(smdev))
 			continue;
@@ -527,12 +539,51 @@ scsi_mpath_find_standby(struct scsi_mpath_head *head)
 	return found;
 }
 
-static void scsi_mpath_ask(struct scsi_mpath_device *smdev, bool activate)
+static struct scsi_mpath_device *
+scsi_mpath_find_unasked(struct scsi_mpath_head *head, bool all)
 {
-	struct scsi_device *sdev = smdev->sdev;
+	struct scsi_mpath_device *smdev;
+
+	lockdep_assert_held(&head->lock);
+
+	list_for_each_entry(smdev, &head->devices, entry)
+		if (scsi_mpath_can_ask(smdev) &&
+		    scsi_mpath_group_wants_probe(head, smdev->group, all))
+			return smdev;
+	return NULL;
+}
+
+/*
+ * The next device to be asked in this turn, with a reference, or NULL. Should it
+ * not answer, it is another one's turn the next time.
+ */
+static struct scsi_device *scsi_mpath_next_to_ask(struct scsi_mpath_head *head,
+						  bool all, bool *activate)
+{
+	struct scsi_mpath_device *smdev;
+	struct scsi_device *sdev = NULL;
+
+	mutex_lock(&head->lock);
+	smdev = scsi_mpath_find_standby(head);
+	*activate = smdev;
+	if (!smdev)
+		smdev = scsi_mpath_find_unasked(head, all);
+	if (smdev) {
+		smdev->probed = head->probe_turn;
+		list_move_tail(&smdev->entry, &head->devices);
+		sdev = smdev->sdev;
+		if (scsi_device_get(sdev))
+			sdev = NULL;
+	}
+	mutex_unlock(&head->lock);
+	return sdev;
+}
+
+/* May take as long as the target takes to answer an earlier question. */
+static void scsi_mpath_ask(struct scsi_device *sdev, bool activate)
+{
 	struct scsi_device_handler *handler = READ_ONCE(sdev->handler);
 
-	smdev->probed = smdev->head->probe_turn;
 	if (!handler)
 		return;
 	if (activate)
@@ -543,28 +594,13 @@ static void scsi_mpath_ask(struct scsi_mpath_device *smdev, bool activate)
 
 static void scsi_mpath_probe(struct scsi_mpath_head *head, bool slow)
 {
-	struct scsi_mpath_device *smdev, *next;
-	bool busy = false, any = false;
-
-	lockdep_assert_held(&head->lock);
+	bool busy = scsi_mpath_is_busy(head), activate;
+	struct scsi_device *sdev;
 
 	head->probe_turn++;
-	smdev = scsi_mpath_find_standby(head);
-	if (smdev)
-		scsi_mpath_ask(smdev, true);
-	/* Who is given commands hears of changes, also those of other groups. */
-	list_for_each_entry(smdev, &head->devices, entry) {
-		scsi_mpath_see_requests(smdev, &busy);
-		any |= busy;
-	}
-	list_for_each_entry_safe(smdev, next, &head->devices, entry) {
-		if (!scsi_mpath_can_ask(smdev) ||
-		    !scsi_mpath_group_wants_probe(head, smdev->group,
-						  slow && !any))
-			continue;
-		scsi_mpath_ask(smdev, false);
-		/* Should this one not answer, it is another one's turn. */
-		list_move_tail(&smdev->entry, &head->devices);
+	while ((sdev = scsi_mpath_next_to_ask(head, slow && !busy, &activate))) {
+		scsi_mpath_ask(sdev, activate);
+		scsi_device_put(sdev);
 	}
 }
 
@@ -578,15 +614,16 @@ static void scsi_mpath_probe_work(struct work_struct *work)
 	unsigned long delay = READ_ONCE(head->probe_delay);
 	unsigned int noio;
 
-	mutex_lock(&head->lock);
 	noio = memalloc_noio_save();
 	if (secs)
 		scsi_mpath_probe(head, delay >= interval);
+	memalloc_noio_restore(noio);
+
 	delay = min(2 * delay, interval);
 	WRITE_ONCE(head->probe_delay, delay);
+	mutex_lock(&head->lock);
 	if (!list_empty(&head->devices))
 		queue_delayed_work(system_unbound_wq, &head->probe_work, delay);
-	memalloc_noio_restore(noio);
 	mutex_unlock(&head->lock);
 }
 

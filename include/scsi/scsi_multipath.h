@@ -35,7 +35,7 @@
  * @devices: the scsi_devices that lead here, those asked longest ago first
  * @probe_work: asks the target for its ALUA states
  * @probe_delay: time until it does (jiffies)
- * @probe_turn: counts the times that it has
+ * @probe_turn: counts the times that it has; only @probe_work changes it
  * @vendor: vendor of the logical unit, from INQUIRY
  * @model: model, likewise
  * @rev: revision, likewise

@@ -14,8 +14,10 @@
 
 probe=/sys/module/scsi_mod/parameters/multipath_probe_secs
 
+# The target decides alone which group serves.
 rig_alua() {
 	rig_loop on 3
+	types 1
 	echo 1 >$probe
 }
 # The paths.
@@ -25,6 +27,18 @@ p3() { loop_hctl 3; }
 
 # type H:C:T:L WORD: 1 implicit, 2 explicit, 3 both
 type() { echo "$2" >"$backstore/alua/tpg$(loop_of "$1")/alua_access_type"; }
+# Of all. What INQUIRY says is read when a device is found.
+types() {
+	local h all
+
+	mapfile -t all < <(hctls)
+	for h in "${all[@]}"; do
+		type "$h" "$1"
+		down_delete "$h"
+		up_delete "$h"
+		wait_for 20 usable "$h" || fail "$h is $(state "$h")"
+	done
+}
 
 t_words() {
 	local word
@@ -104,14 +118,7 @@ t_all_standby() {
 t_explicit() {
 	local h n
 
-	for h in $(hctls); do type "$h" 3; done
-	# what INQUIRY says is read when a device is found
-	for h in $(hctls); do
-		down_delete "$h"
-		up_delete "$h"
-	done
-	wait_for 20 have_paths 3 || fail "there are not three paths"
-	wait_for 20 all_are optimized || fail "not all paths are optimized"
+	types 3
 	fio_start
 	for h in $(hctls); do alua "$h" 2; done
 	n=$(disk_stat "$(head_disk)" 1)
@@ -120,11 +127,9 @@ t_explicit() {
 	fio_stop
 	ok_if "groups that serve" \
 		"$(grep -l '^[01]$' "$backstore"/alua/tpg[123]/alua_access_state | wc -l) >= 1"
-	for h in $(hctls); do
-		alua "$h" 0
-		type "$h" 1
-	done
+	for h in $(hctls); do alua "$h" 0; done
 	wait_for 30 all_are optimized || fail "not all paths are optimized"
+	types 1
 }
 
 # It is not waited for ever.
