@@ -45,6 +45,6 @@ build: tree
 
 clean:
 	rm -rf build/lean build/debug build/check build/commits build/kunit build/guest build/series* build/accel
-	@git -C build/linux worktree prune
+	@[ ! -e build/linux ] || git -C build/linux worktree prune
 
 .PHONY: help run test shell series check-series tree refresh build clean
