@@ -35,24 +35,28 @@ lock() {
 
 # need PACKAGE...: install by apt those that are missing.
 need() {
-	local p missing=() sudo=()
+	local p missing=()
 
 	for p; do
 		[[ $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) == installed ]] || missing+=("$p")
 	done
 	((${#missing[@]})) || return 0
-	((EUID == 0)) || sudo=(sudo)
-	say "installing ${missing[*]}"
-	export DEBIAN_FRONTEND=noninteractive
-	: >"$logs/apt.log"
-	for p in install update+install; do
-		{
-			[[ $p == install ]] || "${sudo[@]}" apt-get update -q || :
-			if "${sudo[@]}" apt-get install -qy --no-install-recommends "${missing[@]}"; then return; fi
-		} >>"$logs/apt.log" 2>&1
-	done
-	tail -n 5 "$logs/apt.log" >&2
-	die "apt could not install ${missing[*]} (all of it: $logs/apt.log)"
+	# A step has no terminal that sudo could ask for the password, so sudo is
+	# around all of it.
+	if ((EUID)); then
+		# shellcheck disable=SC2016
+		sudo V="${V:-0}" bash -c '. "$1"; shift; apt_install "$@"' "$0" "$root/dev/lib.sh" "${missing[@]}" 1>&2
+	else
+		apt_install "${missing[@]}" 1>&2
+	fi || die "apt could not install ${missing[*]}"
+}
+
+apt_install() {
+	say "installing $*"
+	# shellcheck disable=SC2016
+	step_unit='^(Get:|Unpacking |Setting up )' step apt "apt" env DEBIAN_FRONTEND=noninteractive bash -c '
+		try() { apt-get install -qy --no-install-recommends "$@"; }
+		try "$@" || { apt-get update -q; try "$@"; }' apt "$@"
 }
 
 # A duration in seconds, for people.
@@ -78,7 +82,7 @@ progress_end() {
 
 # The lines of a log that tell why a step failed.
 why() {
-	local log=$1 pattern='[Ee]rror:|ERROR|warning:|undefined|No such file|not found|annot |fatal:|\*\*\*|Killed|No space'
+	local log=$1 pattern='^E: |[Ee]rror:|ERROR|warning:|undefined|No such file|not found|annot |fatal:|\*\*\*|Killed|No space'
 
 	# make repeats a failure at each level.
 	grep -vE '^make(\[[0-9]+\])?: (\*\*\* (\[|Waiting)|Target|Entering|Leaving)' "$log" | grep -E -A 3 "$pattern" |

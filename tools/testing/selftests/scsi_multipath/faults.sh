@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Memory runs out as a path is made: the logical unit stays, in one way or the
-# other, and all is well the next time.
+# Memory runs out as a path is made, or the disk over it: the logical unit stays,
+# in one way or the other, and all is well the next time.
 #
 # guest-timeout: 600
 
@@ -171,6 +171,75 @@ t_scan() {
 	ok_if "there were faults" "hits > 2"
 }
 
+slab=/sys/kernel/slab/request_queue/failslab
+
+# one_queue_fails COMMAND...: the next request queue that it wants to have is
+# not to be had
+one_queue_fails() {
+	local rc=0
+
+	echo 1 >$slab
+	echo Y >$faults/cache-filter
+	echo N >$faults/task-filter
+	echo 0 >$faults/interval
+	echo 0 >$faults/space
+	echo 1 >$faults/times
+	echo 100 >$faults/probability
+	"$@" || rc=$?
+	echo 0 >$faults/probability
+	echo N >$faults/cache-filter
+	echo 0 >$slab
+	return $rc
+}
+
+# sd makes a path of the device, and then there is no memory for the disk over
+# it. With a device there comes a queue; with a driver, only that of a disk.
+t_plain() {
+	local disk
+
+	prepare
+	[[ -w $slab ]] || skip "no fault injection by cache"
+	down_unbind $h0
+	down_unbind $h1
+	wait_for 10 no_disk || fail "the disk stays"
+	quiet
+	one_queue_fails up_unbind $h0
+	is "faults that are left" 0 "$(<$faults/times)"
+	dmesg | grep "sd $h0: multipath: error -12, gets a disk of its own" >"$tmp/warning" ||
+		fail "the kernel does not say so"
+	wait_for 10 has_disk $h0 || fail "$h0 has no disk"
+	disk=$(disk_of $h0)
+	note "$(<"$tmp/warning")"
+	is "state" gone "$(state $h0)"
+	is "hidden" 0 "$(</sys/block/$disk/hidden)"
+	no_disk || fail "there is a disk over paths"
+	[[ $disk == sd[a-z] && -b /dev/$disk ]] || fail "$disk is no ordinary disk"
+	is "major number" 8 "$(cut -d: -f1 "/sys/block/$disk/dev")"
+	is "files of a path" "" "$(find "/sys/block/$disk/" -maxdepth 1 -name 'm*path*')"
+	is "write" none "$(errno_of write_block $disk)"
+	is "read" none "$(errno_of read_block $disk)"
+	# and with its data
+	dd if=/dev/urandom of="$tmp/data" bs=64k count=1 status=none
+	dd if="$tmp/data" of=/dev/$disk bs=64k count=1 seek=1 oflag=direct status=none
+	# The other path is one, of a disk of its own.
+	up_unbind $h1
+	wait_for 10 usable $h1 || fail "$h1 is $(state $h1)"
+	[[ $(state $h0) == gone && $(disk_of $h0) == "$disk" ]] || fail "$h0 is a path again"
+	# That holds for the life of the device.
+	down_unbind $h0
+	up_unbind $h0
+	wait_for 10 has_disk $h0 || fail "$h0 has no disk after binding"
+	is "state after binding" gone "$(state $h0)"
+	down_delete $h0
+	up_delete $h0
+	wait_for 20 usable $h0 || fail "$h0 is $(state $h0)"
+	wait_for 20 have_paths 2 || fail "there are not two paths"
+	cmp "$tmp/data" <(dd if="/dev/$(head_disk)" bs=64k count=1 skip=1 iflag=direct status=none) ||
+		fail "the data are not there"
+	loud
+}
+
+testcase t_plain rig_faults "A8, A10, A17: no disk can be made over a path, it is a disk itself"
 testcase t_bind rig_faults "A1, A2, A7, A8, A10, A17: memory runs out as sd makes a disk"
 testcase t_scan rig_faults "A1, A2, A17: memory runs out as a device is found"
 

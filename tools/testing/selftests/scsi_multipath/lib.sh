@@ -238,7 +238,7 @@ rig_loop() {
 		echo "$i" >"$backstore/alua/tpg$i/tg_pt_gp_id"
 		loop_target "$i" "$backstore" "tpg$i"
 	done
-	[[ -n $serial && $mode != off ]] || return 0
+	[[ -n $serial && $mode == @(on|always) ]] || return 0
 	wait_for 20 have_paths "$paths" || fail "there are not $paths paths"
 	wait_for 20 all_are optimized || fail "not all paths are optimized"
 }

@@ -21,6 +21,8 @@ up_relink() {
 	loop_link "$i" "$backstore" "tpg$i"
 }
 
+# tcm_loop has no "enable": this, and the LUN unlinked, stand in for a target
+# port group that is disabled.
 down_link() { echo offline >"$(loop_tpg "$(loop_of "$1")")/transport_status"; }
 up_link() { echo online >"$(loop_tpg "$(loop_of "$1")")/transport_status"; }
 
