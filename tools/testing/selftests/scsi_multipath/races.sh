@@ -36,7 +36,7 @@ t_delete_race() {
 		pids+=("$bg_pid")
 	done
 	for p in "${pids[@]}"; do
-		wait_for 120 gone "$p" || fail "a deletion or a scan hangs"
+		wait_for 300 gone "$p" || fail "a deletion or a scan hangs"
 	done
 	for h in "${all[@]}"; do
 		[[ -d $(sdev "$h") ]] || up_delete "$h"
@@ -84,7 +84,7 @@ t_rescan_open() {
 		pids+=("$bg_pid")
 	done
 	for p in "${pids[@]}"; do
-		wait_for 120 gone "$p" || fail "a deletion or a scan hangs"
+		wait_for 300 gone "$p" || fail "a deletion or a scan hangs"
 	done
 	stop_tasks
 	for h in "${all[@]}"; do
