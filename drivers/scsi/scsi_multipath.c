@@ -246,15 +246,20 @@ static void scsi_mpath_check_again(struct scsi_mpath_device *smdev)
  */
 void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 {
-	bool returned = false;
+	enum scsi_device_state state = READ_ONCE(smdev->sdev->sdev_state);
+	bool check = false;
 	unsigned long flags;
 
 	spin_lock_irqsave(&smdev->lock, flags);
-	if (smdev->joined)
-		returned = mpath_path_changed(&smdev->path);
+	if (scsi_mpath_sdev_state(state) != MPATH_OPTIMIZED)
+		smdev->away = true;
+	if (smdev->joined && mpath_path_changed(&smdev->path)) {
+		check = smdev->away || !smdev->path.sized;
+		smdev->away = false;
+	}
 	spin_unlock_irqrestore(&smdev->lock, flags);
 
-	if (returned)
+	if (check)
 		scsi_mpath_check_again(smdev);
 }
 EXPORT_SYMBOL_GPL(__scsi_mpath_state_changed);

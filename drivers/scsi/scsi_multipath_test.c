@@ -626,6 +626,45 @@ static void scsi_mpath_test_no_id(struct kunit *test)
 }
 
 /* What would have to be cut is refused: it may differ in what is cut off. */
+/* A page may lie about its designators, or end in the midst of one. */
+static void scsi_mpath_test_cut_ids(struct kunit *test)
+{
+	static const u8 group[] = { 0, 0, 1, 2 };
+	struct scsi_mpath_test *ctx = test->priv;
+	struct scsi_device *sdev = ctx->sdevs[0];
+	struct scsi_vpd *vpd = scsi_mpath_test_vpd(sdev);
+	char id[SCSI_MPATH_ID_LEN];
+	int len;
+
+	scsi_mpath_test_naa(sdev, 1);
+	KUNIT_ASSERT_GT(test, scsi_mpath_read_id(sdev, id), 0);
+	for (len = 0; len < 4 + 4 + 8; len++) {
+		vpd->len = len;
+		KUNIT_EXPECT_LT_MSG(test, scsi_mpath_read_id(sdev, id), 0,
+				    "%d bytes", len);
+	}
+	vpd->len = 4 + 4 + 8;
+	vpd->data[7] = 0xff;
+	KUNIT_EXPECT_LT(test, scsi_mpath_read_id(sdev, id), 0);
+
+	/* The good one before a bad one counts. */
+	scsi_mpath_test_naa(sdev, 1);
+	scsi_mpath_test_designator(sdev, SCSI_MPATH_TEST_NAME, "iqn.2001-04.a",
+				   13);
+	vpd->len--;
+	KUNIT_EXPECT_GT(test, scsi_mpath_read_id(sdev, id), 0);
+	KUNIT_EXPECT_STREQ(test, id, "naa.5001020304050601");
+
+	scsi_mpath_test_no_designators(sdev);
+	scsi_mpath_test_designator(sdev, SCSI_MPATH_TEST_TPG, group, 4);
+	KUNIT_EXPECT_EQ(test, scsi_vpd_tpg_id(sdev, NULL), 0x0102);
+	for (len = 0; len < 4 + 4 + 4; len++) {
+		vpd->len = len;
+		KUNIT_EXPECT_LT_MSG(test, scsi_vpd_tpg_id(sdev, NULL), 0,
+				    "%d bytes", len);
+	}
+}
+
 static void scsi_mpath_test_long_ids(struct kunit *test)
 {
 	struct scsi_mpath_test *ctx = test->priv;
@@ -1009,6 +1048,7 @@ static struct kunit_case scsi_mpath_test_cases[] = {
 	KUNIT_CASE(scsi_mpath_test_iopolicy_param),
 	KUNIT_CASE(scsi_mpath_test_ids),
 	KUNIT_CASE(scsi_mpath_test_no_id),
+	KUNIT_CASE(scsi_mpath_test_cut_ids),
 	KUNIT_CASE(scsi_mpath_test_long_ids),
 	KUNIT_CASE(scsi_mpath_test_unfit),
 	KUNIT_CASE(scsi_mpath_test_off_takes_none),

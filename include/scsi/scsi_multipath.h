@@ -76,8 +76,9 @@ struct scsi_mpath_head {
  * @access_state: the last that was heard of; under the device handler's lock
  * @check_work: looks at the device again when it has been away; holds a
  *	reference to it while it is queued
- * @lock: protects @joined; taken in any context
+ * @lock: protects @joined and @away; taken in any context
  * @joined: @path is a member of a head
+ * @away: the scsi_device has not been running since it was last looked at
  * @attached: counts as a user of @head
  * @linked: @head has a link to the scsi_device
  * @plain: failed as a path, gets a disk of its own
@@ -97,6 +98,7 @@ struct scsi_mpath_device {
 	struct work_struct	check_work;
 	spinlock_t		lock; /* whether it has joined */
 	bool			joined;
+	bool			away;
 	bool			attached;
 	bool			linked;
 	bool			plain;
