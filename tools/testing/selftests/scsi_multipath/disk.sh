@@ -261,6 +261,40 @@ t_remap_event() {
 	! grep -qE 'block_bio_remap: 8,0 ' "$tmp/trace" || fail "$(<"$tmp/trace")"
 }
 
+# What a bio is and what it asks for reaches the path: each of these is looked
+# for among the requests that the path's driver is given.
+t_flags() {
+	local trace=/sys/kernel/tracing event
+
+	event=$trace/events/block/block_rq_issue
+	[[ -d $event ]] || skip "no tracepoint"
+	echo >$trace/trace
+	echo 1 >$event/enable
+	dd if=/dev/zero of=/dev/sda bs=4k count=1 seek=10 oflag=direct,dsync conv=notrunc status=none
+	dd if=/dev/zero of=/dev/sda bs=4k count=1 seek=11 conv=fsync,notrunc status=none
+	ionice -c 1 -n 3 dd if=/dev/sda of=/dev/null bs=4k count=1 skip=12 iflag=direct status=none
+	blkdiscard -o 1M -l 64k /dev/sda
+	blkdiscard -z -o 2M -l 64k /dev/sda
+	fio --name=nowait --filename=/dev/sda --ioengine=libaio --direct=1 --nowait=1 --rw=read \
+		--bs=4k --offset=3m --size=4k --disk_util=0 --output=/dev/null
+	blockdev --flushbufs /dev/sda
+	blockdev --setra 64 /dev/sda
+	dd if=/dev/sda of=/dev/null bs=4k count=4 skip=1024 status=none
+	echo 0 >$event/enable
+	grep -v '^#' $trace/trace >"$tmp/trace"
+	issued "a write with FUA" "WFS 4096 .* 80 \+ 8 "
+	issued "a flush" "FF? 0 "
+	issued "a real-time read" "RS? 4096 .* 96 \+ 8 rt,[0-9]+,3"
+	issued "a discard" "DS? 65536 .* 2048 \+ 128 "
+	issued "zeroes" "NS? 65536 .* 4096 \+ 128 "
+	issued "a read that does not want to wait" "RS? 4096 .* 6144 \+ 8 "
+	# Read-ahead is a plain read below, see mpath_send().
+	issued "read-ahead" "R [0-9]+ .* 8192 \+ "
+	! issued_as "RA" || fail "read-ahead is given to the path, and not tried again there"
+}
+issued_as() { grep -qE "block_rq_issue: 259,[0-9]+ $1" "$tmp/trace"; }
+issued() { issued_as "$2" || fail "$1 has not reached the path: $(grep " [dbf][dli]" "$tmp/trace" | head -n 8)"; }
+
 t_tools() {
 	local lun
 
@@ -341,6 +375,7 @@ testcase t_partition_scan "rig_debug on 2" "the partitions are found when the di
 testcase t_tools "rig_debug on 2" "D18: sg3-utils, lsblk, blockdev and lsscsi find their way"
 testcase t_ioctl "rig_debug on 2" "D7: SG_IO on a partition needs CAP_SYS_RAWIO"
 testcase t_remap_event "rig_debug on 2" "D17: block_bio_remap goes from the disk to the path"
+testcase t_flags "rig_debug on 2 lbpu=1 lbpws=1" "what a bio asks for reaches the path"
 testcase t_limits "rig_debug on 2 physblk_exp=3 lbpu=1 lbpws=1" \
 	"D11, D12: limits are those of the paths"
 testcase t_integrity "rig_debug on 2 dif=1 dix=1" "D12: protection information"
