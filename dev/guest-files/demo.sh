@@ -55,7 +55,7 @@ disk_size() { cat "/sys/block/$1/size"; }
 # The timeline
 #
 
-declare -A name=() counter=()
+declare -A name=() counter=() own=()
 order=()
 
 # Begin one for the paths there are.
@@ -67,6 +67,7 @@ timeline() {
 		order+=("$h")
 		d=$(disk_of "$h")
 		name[$h]=$d
+		own[$h]=$(state "$h")
 		counter[$h]=$(requests "$h")
 	done < <(hctls)
 	printf '%s%6s  %-40s%32s %9s%s\n' "$dim" '' '' 'I/O since the line before, by path' longest "$plain"
@@ -100,26 +101,32 @@ line() {
 # Let I/O go on for some time, so that there is something to see.
 watch() { sleep "$1"; }
 
+# A path's state is what it was when the timeline began.
+well() { state_is "$1" "${own[$1]}"; }
+unwell() { ! well "$1"; }
+
 # take MEANS WORDS PATH...: take paths away, and see that I/O goes on
 take() {
 	local means=$1 words=$2 h
 	shift 2
 
 	for h; do "down_$means" "$h"; done
-	for h; do wait_for 20 unusable "$h" || fail "${name[$h]} is still used"; done
+	for h; do wait_for 20 unwell "$h" || fail "${name[$h]} is still there"; done
 	line "$red" "$(names "$@") $words"
 	watch 3
 }
 
-# give MEANS WORDS PATH...: bring them back, and see that they are used
+# give MEANS WORDS PATH...: bring them back, and see that they are used, if they
+# are of the best
 give() {
 	local means=$1 words=$2 h before
 	shift 2
 
 	for h; do "up_$means" "$h"; done
-	for h; do wait_for 30 usable "$h" || fail "${name[$h]} has not come back"; done
+	for h; do wait_for 30 well "$h" || fail "${name[$h]} has not come back"; done
 	line "$green" "$(names "$@") $words"
 	for h; do
+		[[ ${own[$h]} == optimized ]] || continue
 		before=$(requests "$h")
 		wait_for 20 requests_above "$h" $((before + 20)) || fail "no I/O on ${name[$h]}, which is back"
 	done
@@ -239,13 +246,28 @@ wait_for 10 state_is 2:0:0:0 standby
 show_tree
 echo
 make_fs
+# For so long I/O waits when all paths are gone or offline; without it, it fails.
+echo 60 >"/sys/block/$(head_disk)/delayed_removal_secs"
 echo
 start_fio
 timeline
 watch 1
 line '' "the optimized paths are used"
 
-all_usable() { usable 0:0:0:0 && usable 3:0:0:0; }
+h0=0:0:0:0 h1=1:0:0:0 h2=2:0:0:0 h3=3:0:0:0
+
+# The last host, which is that of $h3.
+down_host() { echo -1 >$debug_driver/add_host; }
+up_host() { echo 1 >$debug_driver/add_host; }
+
+take state 'set offline' $h0
+give state 'running again' $h0
+take unbind 'unbound from sd (it was not needed)' $h1
+give unbind 'bound again' $h1
+take delete 'deleted (it was standby)' $h2
+give delete 'found by a rescan' $h2
+take host 'gone: its host is removed' $h3
+give host 'there again: its host is added' $h3
 
 # fault WORDS PATH RULE...: each of the rules is used up, and the path comes back
 fault() {
@@ -255,7 +277,7 @@ fault() {
 	for r; do inject "$h" "$r"; done
 	for r; do wait_for 30 rule_gone "$h" "$r" || fail "the error was not injected: $r"; done
 	line "$red" "${name[$h]} $words"
-	wait_for 30 usable "$h" || fail "${name[$h]} has not come back"
+	wait_for 30 well "$h" || fail "${name[$h]} has not come back"
 	watch 1
 }
 rule_gone() {
@@ -264,30 +286,61 @@ rule_gone() {
 	read -r type _ op _ <<<"$2"
 	rule_used_up "$1" "$type" "$op"
 }
+best_are_well() { well $h0 && well $h3; }
+all_are_well() { best_are_well && well $h1 && well $h2; }
+
 read=0x28 write=0x2a
-fault "is not there (DID_NO_CONNECT)" 0:0:0:0 "2 -2 $write 1 0 0 0 0 0"
-fault "says that its port is standby" 3:0:0:0 "2 -1 $write 0 0 2 2 4 b"
-fault "says that it has no such LUN" 0:0:0:0 "2 -1 $read 0 0 2 5 25 0"
-fault "fails fast (DID_TRANSPORT_FAILFAST)" 3:0:0:0 "2 -2 $read f 0 0 0 0 0"
-wait_for 20 all_usable || fail "not all paths have come back"
+fault "is not there (DID_NO_CONNECT)" $h0 "2 -2 $write 1 0 0 0 0 0"
+fault "says that its port is standby" $h3 "2 -1 $write 0 0 2 2 4 b"
+fault "says that it has no such LUN" $h0 "2 -1 $read 0 0 2 5 25 0"
+fault "fails fast (DID_TRANSPORT_FAILFAST)" $h3 "2 -2 $read f 0 0 0 0 0"
+wait_for 20 best_are_well || fail "not all paths have come back"
 line "$green" "both optimized paths are back"
-inject 0:0:0:0 "2 1 $write 1 0 0 0 0 0"
-inject 3:0:0:0 "2 1 $write 1 0 0 0 0 0"
+inject $h0 "2 1 $write 1 0 0 0 0 0"
+inject $h3 "2 1 $write 1 0 0 0 0 0"
 watch 3
 line "$red" "both lose writes: the third path helps out"
-uninject 0:0:0:0 2 $write
-uninject 3:0:0:0 2 $write
-wait_for 20 all_usable || fail "not all paths have come back"
+uninject $h0 2 $write
+uninject $h3 2 $write
+wait_for 20 best_are_well || fail "not all paths have come back"
 line "$green" "both are well again"
-echo -1 >$debug_driver/add_host
-wait_for 20 state_is 3:0:0:0 gone
-line "$red" "${name[3:0:0:0]}'s host is removed"
+
+lose() {
+	local h
+
+	down_state $h0
+	down_delete $h2
+	down_host
+	for h in $h0 $h2 $h3; do wait_for 20 unwell "$h" || fail "${name[$h]} is still there"; done
+}
+restore() {
+	up_state $h0
+	up_delete $h2
+	up_host
+	wait_for 30 all_are_well || fail "not all paths have come back"
+}
+
+lose
+n=$(requests $h1)
+line "$red" "all but ${name[$h1]} at once, by three means"
+watch 3
+ok_if "the path that is left carries the I/O" "$(requests $h1) > n + 20"
+restore
+line "$green" "and all back"
 watch 2
-echo 1 >$debug_driver/add_host
-wait_for 20 usable 3:0:0:0 || fail "the new host is not used"
-line "$green" "${name[3:0:0:0]}'s host is added again"
-watch 2
+
+down_unbind $h1
+lose
+wait_for 20 some_parked || fail "nothing waits, though there is no path"
+line "$red" "all paths lost, by four means: I/O waits"
+watch 3
+line "$red" "three seconds later, $(parked) bios wait"
+up_unbind $h1
+restore
+line "$green" "all four paths back"
+watch 3
 line '' "the optimized paths are used"
+while (($(elapsed "$began") < 32000)); do watch 1; done
 seconds=$((seconds + $(elapsed "$began") / 1000))
 fio_sum
 check_fs

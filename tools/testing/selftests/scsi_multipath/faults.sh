@@ -234,7 +234,8 @@ t_plain() {
 	up_delete $h0
 	wait_for 20 usable $h0 || fail "$h0 is $(state $h0)"
 	wait_for 20 have_paths 2 || fail "there are not two paths"
-	cmp "$tmp/data" <(dd if="/dev/$(head_disk)" bs=64k count=1 skip=1 iflag=direct status=none) ||
+	disk=$(head_disk)
+	cmp "$tmp/data" <(dd if=/dev/$disk bs=64k count=1 skip=1 iflag=direct status=none) ||
 		fail "the data are not there"
 	loud
 }

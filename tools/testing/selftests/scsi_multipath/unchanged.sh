@@ -324,7 +324,8 @@ t_io() {
 	# They are one store, of which these disks do not know.
 	dd if=/dev/urandom of=/dev/sda bs=64k count=1 oflag=direct status=none
 	cmp <(dd if=/dev/sda bs=64k count=1 iflag=direct status=none) \
-		<(dd if=/dev/sdb bs=64k count=1 iflag=direct status=none) || fail "sdb has other data"
+		<(dd if=/dev/sdb bs=64k count=1 iflag=direct status=none) ||
+		fail "sdb has other data"
 	exec 9</dev/sda
 	n0=$(requests $h0) n1=$(requests $h1)
 	dd bs=4k count=8 iflag=direct status=none <&9 >/dev/null
