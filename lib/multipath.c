@@ -58,7 +58,8 @@
 
 /*
  * The target may be about to make something better of a path that is in standby
- * or unavailable, and tell nobody. Wait so long for that.
+ * or unavailable, and tell nobody: because the state is a new one, or because
+ * the last usable path has been lost. Wait so long for that.
  */
 #define MPATH_STANDBY_TIME	(30 * HZ)
 
@@ -403,12 +404,16 @@ static enum mpath_state mpath_effective_state(const struct mpath_device *path,
 	return state;
 }
 
-static bool mpath_path_may_return(const struct mpath_device *path)
+static bool mpath_path_may_return(const struct mpath_head *head,
+				  const struct mpath_device *path)
 {
 	switch (path->state) {
 	case MPATH_STANDBY:
 	case MPATH_UNAVAILABLE:
-		return time_before(jiffies,
+		return head->outlook == MPATH_SERVING ||
+		       time_before(jiffies,
+				   head->served_until + MPATH_STANDBY_TIME) ||
+		       time_before(jiffies,
 				   path->changed_at + MPATH_STANDBY_TIME);
 	default:
 		return mpath_state_is_returning(path->state);
@@ -423,7 +428,7 @@ static enum mpath_outlook mpath_paths_outlook(struct mpath_head *head)
 	list_for_each_entry(path, &head->paths, entry) {
 		if (mpath_state_is_usable(path->state))
 			return MPATH_SERVING;
-		if (mpath_path_may_return(path))
+		if (mpath_path_may_return(head, path))
 			outlook = MPATH_WAITING;
 	}
 	return outlook;
@@ -484,6 +489,7 @@ static void mpath_set_outlook(struct mpath_head *head,
 	if (outlook == MPATH_LOST && head->outlook != MPATH_LOST)
 		mpath_start_lost_time(head);
 	if (outlook != MPATH_SERVING && head->outlook == MPATH_SERVING) {
+		head->served_until = jiffies;
 		mpath_hurry_tests(head);
 		if (head->ops->no_path)
 			head->ops->no_path(head);
@@ -1859,6 +1865,7 @@ int mpath_head_init(struct mpath_head *head, const struct mpath_head_ops *ops,
 	bio_list_init(&head->parked);
 	ida_init(&head->indices);
 	head->outlook = MPATH_LOST;
+	head->served_until = jiffies - MPATH_STANDBY_TIME;
 	head->reported = MPATH_SERVING;
 	head->lost_until = get_jiffies_64();
 	INIT_DELAYED_WORK(&head->requeue_work, mpath_requeue_work);

@@ -374,22 +374,28 @@ static void mpath_kunit_outlook(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, mpath_paths_outlook(&head), MPATH_LOST);
 
+	head.outlook = MPATH_LOST;
 	for (i = 0; i < ARRAY_SIZE(paths); i++)
 		list_add_tail(&paths[i].entry, &head.paths);
 	for (vector = 0; vector < MPATH_NR_STATES * MPATH_NR_STATES *
 				  MPATH_NR_STATES; vector++) {
 		unsigned int count[] = { 0, 0, 0, 0 }, rest = vector;
 		enum mpath_outlook expected;
-		bool recent = vector % 2;
+		/* the state is new, or it is not long ago that there was a path */
+		bool changed = vector % 3 == 0, served = vector % 3 == 1;
+		bool recent = changed || served;
 
 		for (i = 0; i < ARRAY_SIZE(paths); i++) {
 			paths[i].state = rest % MPATH_NR_STATES;
 			rest /= MPATH_NR_STATES;
 			paths[i].changed_at = jiffies;
-			if (!recent)
+			if (!changed)
 				paths[i].changed_at -= MPATH_STANDBY_TIME;
 			count[mpath_kunit_states[paths[i].state].class]++;
 		}
+		head.served_until = jiffies;
+		if (!served)
+			head.served_until -= MPATH_STANDBY_TIME;
 		if (recent)
 			count[COMES_BACK] += count[MAY_COME_BACK];
 		expected = count[TAKES_IO] ? MPATH_SERVING :
@@ -822,6 +828,7 @@ static void mpath_kunit_outlook_is_reported(struct kunit *test)
 
 	/* Nothing happens for long: the requeue worker finds that out. */
 	ctx->paths[1].path.changed_at = jiffies - MPATH_STANDBY_TIME;
+	head->served_until = jiffies - MPATH_STANDBY_TIME;
 	mpath_requeue_work(&head->requeue_work.work);
 	KUNIT_EXPECT_EQ(test, head->outlook, MPATH_LOST);
 	mpath_kunit_kicks(ctx);
@@ -829,6 +836,10 @@ static void mpath_kunit_outlook_is_reported(struct kunit *test)
 	mpath_kunit_set_state(ctx, 0, MPATH_NONOPTIMIZED, false);
 	KUNIT_EXPECT_EQ(test, head->outlook, MPATH_SERVING);
 	KUNIT_EXPECT_GT(test, mpath_kunit_kicks(ctx), 0);
+
+	/* The one that has been in standby for long is what is left. */
+	mpath_kunit_set_state(ctx, 0, MPATH_OFFLINE, false);
+	KUNIT_EXPECT_EQ(test, head->outlook, MPATH_WAITING);
 }
 
 /* How long I/O waits is counted from when the last hope went. */

@@ -354,6 +354,7 @@ bool sd_mpath_join(struct scsi_disk *sdkp)
 		sdev_printk(KERN_WARNING, sdkp->device,
 			    "multipath: error %d, gets a disk of its own\n",
 			    ret);
+		smdev->plain = true;
 		return false;
 	}
 	snprintf(disk->disk_name, DISK_NAME_LEN, "%.16s:%u",

@@ -270,6 +270,7 @@ struct mpath_device {
  * @lock: taken in any context; nests inside @mutex
  * @paths: the paths that take part in selection; changed under @mutex and @lock
  * @outlook: &enum mpath_outlook, derived from @paths
+ * @served_until: when @outlook was last SERVING (jiffies)
  * @reported: the outlook that the log was last told
  * @lost_until: while LOST, how long I/O is parked; while PENDING, how long the
  *	disk stays (jiffies, in 64 bits as it may be looked at much later)
@@ -311,6 +312,7 @@ struct mpath_head {
 	spinlock_t		lock; /* states, parked bios */
 	struct list_head	paths;
 	enum mpath_outlook	outlook;
+	unsigned long		served_until;
 	enum mpath_outlook	reported;
 	u64			lost_until;
 	struct bio_list		parked;

@@ -132,6 +132,29 @@ t_explicit() {
 	types 1
 }
 
+# The other groups have been in standby for as long as one remembers when the
+# last path is lost.
+t_long_standby() {
+	local h n
+
+	types 3
+	alua $(p2) 2
+	alua $(p3) 2
+	wait_for 30 state_is $(p2) standby || fail "$(p2) is $(state $(p2))"
+	wait_for 30 state_is $(p3) standby || fail "$(p3) is $(state $(p3))"
+	sleep 31
+	fio_start
+	down_state $(p1)
+	n=$(disk_stat "$(head_disk)" 1)
+	wait_for 30 disk_reads_above "$(head_disk)" $((n + 100)) ||
+		fail "no path has been activated"
+	fio_stop
+	up_state $(p1)
+	for h in $(hctls); do alua "$h" 0; done
+	wait_for 30 all_are optimized || fail "not all paths are optimized"
+	types 1
+}
+
 # It is not waited for ever.
 t_bound() {
 	local h start
@@ -151,6 +174,7 @@ testcase t_idle rig_alua "C13: an idle path's change is found"
 testcase t_comes_back rig_alua "C15: a path comes back from standby by itself"
 testcase t_all_standby rig_alua "C15: I/O waits for a group to leave standby"
 testcase t_explicit rig_alua "a group is activated when all are in standby"
+testcase t_long_standby rig_alua "a group is activated when the last path is lost"
 testcase t_bound rig_alua "C4: groups that stay unavailable are given up"
 
 run_tests "$@"
