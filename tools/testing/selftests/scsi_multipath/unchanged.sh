@@ -104,8 +104,8 @@ t_names() {
 }
 
 t_classes() {
-	is "SCSI classes but scsi_mpath_device" "scsi_device scsi_disk scsi_generic scsi_host" \
-		"$(echo $(cd /sys/class && ls -d scsi_* | grep -v '^scsi_mpath_device$'))"
+	is "SCSI classes but scsi_mpath_*" "scsi_device scsi_disk scsi_generic scsi_host" \
+		"$(echo $(cd /sys/class && ls -d scsi_* | grep -v '^scsi_mpath_'))"
 	is "parameters of scsi_mod but multipath*" \
 		"default_dev_flags eh_deadline inq_timeout max_luns scan scsi_logging_level" \
 		"$(echo $(cd /sys/module/scsi_mod/parameters && ls | grep -v '^multipath'))"
@@ -115,14 +115,16 @@ t_classes() {
 	is "scsi_device" "$h0 $h1 $h2" "$(echo $(ls /sys/class/scsi_device))"
 	is "scsi_disk" "$h0 $h1 $h2" "$(echo $(ls /sys/class/scsi_disk))"
 	is "scsi_generic" "sg0 sg1 sg2" "$(echo $(ls /sys/class/scsi_generic))"
-	# These two are all that the options may add.
+	# These are all that the options may add.
 	case $mode in
 	off)
-		is "multipath*" "multipath multipath_iopolicy" \
+		is "multipath*" "multipath multipath_iopolicy multipath_probe_secs" \
 			"$(echo $(cd /sys/module/scsi_mod/parameters && ls -d multipath*))"
-		is "scsi_mpath_device" "" "$(ls /sys/class/scsi_mpath_device)" ;;
+		is "scsi_mpath_*" "scsi_mpath_device scsi_mpath_disk" \
+			"$(echo $(cd /sys/class && ls -d scsi_mpath_*))"
+		is "devices of scsi_mpath_*" "" "$(compgen -G '/sys/class/scsi_mpath_*/*' || :)" ;;
 	none)
-		[[ ! -e /sys/class/scsi_mpath_device ]] || fail "the option is built in" ;;
+		! compgen -G '/sys/class/scsi_mpath_*' >/dev/null || fail "the option is built in" ;;
 	esac
 }
 
