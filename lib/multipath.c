@@ -676,8 +676,10 @@ static void mpath_test_work(struct work_struct *work)
 			     test_work);
 
 	/* Without the transport there is no use; its return starts the test. */
-	if (mpath_state_is_usable(READ_ONCE(path->transport)))
-		mpath_path_tested(path, mpath_test_read(path));
+	if (!mpath_state_is_usable(READ_ONCE(path->transport)))
+		return;
+	mpath_path_tested(path, get_capacity(path->disk) ?
+				mpath_test_read(path) : BLK_STS_IOERR);
 }
 
 /*

@@ -106,6 +106,10 @@ MODULE_PARM_DESC(multipath_iopolicy,
 /* A target that changes states is asked this soon, then less and less often. */
 #define SCSI_MPATH_PROBE_MIN		(HZ / 5)
 
+/* Between two scans of a path without a size; the last one, then it is left. */
+#define SCSI_MPATH_CHECK_MIN		(HZ / 2)
+#define SCSI_MPATH_CHECK_MAX		(64 * HZ)
+
 static unsigned int scsi_mpath_probe_secs = SCSI_MPATH_PROBE_SECS;
 
 static int scsi_mpath_probe_secs_set(const char *val,
@@ -217,26 +221,67 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_path_state);
 
+/*
+ * A device that has been away may be another one. One whose size could not be
+ * read, because it or the path to it was not there at that moment, is a disk
+ * without a size until it is scanned again.
+ */
+static void scsi_mpath_check_device(struct scsi_mpath_device *smdev)
+{
+	struct scsi_device *sdev = smdev->sdev;
+
+	if (!mpath_state_is_usable(READ_ONCE(smdev->path.transport)))
+		return;
+	if (!smdev->path.sized) {
+		scsi_rescan_device(sdev);
+		return;
+	}
+	device_lock(&sdev->sdev_gendev);
+	if (sdev->sdev_state == SDEV_RUNNING) {
+		scsi_attach_vpd(sdev);
+		scsi_mpath_check_id(sdev);
+	}
+	device_unlock(&sdev->sdev_gendev);
+}
+
 static void scsi_mpath_check_work(struct work_struct *work)
 {
 	struct scsi_mpath_device *smdev =
-		container_of(work, struct scsi_mpath_device, check_work);
+		container_of(to_delayed_work(work), struct scsi_mpath_device,
+			     check_work);
 
-	scsi_rescan_device(smdev->sdev);
+	scsi_mpath_check_device(smdev);
 	scsi_device_put(smdev->sdev);
 }
 
-/*
- * A device that has been away may not be what it was: its size may not have
- * been known, or another logical unit may be in its place.
- */
-static void scsi_mpath_check_again(struct scsi_mpath_device *smdev)
+static void scsi_mpath_queue_check(struct scsi_mpath_device *smdev,
+				   unsigned long delay)
 {
 	if (scsi_device_get(smdev->sdev))
 		return;
-	if (!queue_work(system_unbound_wq, &smdev->check_work))
+	if (!queue_delayed_work(system_unbound_wq, &smdev->check_work, delay))
 		scsi_device_put(smdev->sdev);
 }
+
+/**
+ * scsi_mpath_no_size - have a path scanned again whose size could not be read
+ * @smdev: the scsi_device's multipath part
+ *
+ * That is tried several times, and again when the path comes back from wherever
+ * it is now.
+ *
+ * Context: process.
+ */
+void scsi_mpath_no_size(struct scsi_mpath_device *smdev)
+{
+	unsigned long delay = smdev->check_delay;
+
+	if (delay > SCSI_MPATH_CHECK_MAX)
+		return;
+	smdev->check_delay = 2 * delay;
+	scsi_mpath_queue_check(smdev, delay);
+}
+EXPORT_SYMBOL_GPL(scsi_mpath_no_size);
 
 /**
  * __scsi_mpath_state_changed - see scsi_mpath_state_changed()
@@ -259,8 +304,10 @@ void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 	}
 	spin_unlock_irqrestore(&smdev->lock, flags);
 
-	if (check)
-		scsi_mpath_check_again(smdev);
+	if (check) {
+		smdev->check_delay = SCSI_MPATH_CHECK_MIN;
+		scsi_mpath_queue_check(smdev, 0);
+	}
 }
 EXPORT_SYMBOL_GPL(__scsi_mpath_state_changed);
 
@@ -996,7 +1043,8 @@ void scsi_mpath_attach(struct scsi_device *sdev)
 	smdev->head = head;
 	smdev->sdev = sdev;
 	smdev->attached = true;
-	INIT_WORK(&smdev->check_work, scsi_mpath_check_work);
+	INIT_DELAYED_WORK(&smdev->check_work, scsi_mpath_check_work);
+	smdev->check_delay = SCSI_MPATH_CHECK_MIN;
 	spin_lock_init(&smdev->lock);
 	scsi_mpath_list_device(smdev);
 	/* Those who change the device's state may look at it from now on. */

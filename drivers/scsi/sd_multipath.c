@@ -427,8 +427,13 @@ void sd_mpath_forget(struct scsi_disk *sdkp)
  */
 void sd_mpath_revalidate(struct scsi_disk *sdkp)
 {
-	if (sdkp->mpath)
-		mpath_revalidate(sdkp->device->scsi_mpath_dev->path.head);
+	struct scsi_mpath_device *smdev = sdkp->device->scsi_mpath_dev;
+
+	if (!sdkp->mpath)
+		return;
+	mpath_revalidate(smdev->path.head);
+	if (!get_capacity(sdkp->disk))
+		scsi_mpath_no_size(smdev);
 }
 
 /**

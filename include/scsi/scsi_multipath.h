@@ -74,8 +74,9 @@ struct scsi_mpath_head {
  * @requests: commands that the scsi_device had been given at the last probe
  * @probed: the head's turn in which this device was asked
  * @access_state: the last that was heard of; under the device handler's lock
- * @check_work: looks at the device again when it has been away; holds a
- *	reference to it while it is queued
+ * @check_work: looks at the device again; holds a reference to it while it is
+ *	queued
+ * @check_delay: how long to wait if its size could not be read (jiffies)
  * @lock: protects @joined and @away; taken in any context
  * @joined: @path is a member of a head
  * @away: the scsi_device has not been running since it was last looked at
@@ -95,7 +96,8 @@ struct scsi_mpath_device {
 	int			requests;
 	unsigned int		probed;
 	unsigned char		access_state;
-	struct work_struct	check_work;
+	struct delayed_work	check_work;
+	unsigned long		check_delay;
 	spinlock_t		lock; /* whether it has joined */
 	bool			joined;
 	bool			away;
@@ -165,6 +167,7 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 				       bool *preferred);
 int scsi_mpath_join(struct scsi_mpath_device *smdev, struct mpath_head *mpath);
 void scsi_mpath_leave(struct scsi_mpath_device *smdev);
+void scsi_mpath_no_size(struct scsi_mpath_device *smdev);
 void scsi_mpath_probe_soon(struct scsi_mpath_head *head);
 void scsi_mpath_get_head(struct scsi_mpath_head *head);
 void scsi_mpath_put_head(struct scsi_mpath_head *head);

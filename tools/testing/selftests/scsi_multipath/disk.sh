@@ -176,6 +176,26 @@ t_resize() {
 }
 size_is() { (($(<"/sys/block/$1/size") == $2)); }
 
+# A path is scanned while it cannot tell its size. It has none then, and is not
+# used, until it can.
+t_no_size() {
+	local h
+
+	fio_start
+	for h in 1 2 3; do
+		inject $h0 "2 -40 0x25 1 0 0 0 0 0"
+		inject $h0 "2 -40 0x9e 1 0 0 0 0 0"
+		ask_state $h0
+		wait_for 20 size_is sda:0 0 || fail "the size is $(</sys/block/sda:0/size)"
+		unusable $h0 || fail "$h0 is $(state $h0)"
+		uninject $h0 2 0x25
+		uninject $h0 2 0x9e
+		wait_for 30 usable $h0 || fail "$h0 is $(state $h0)"
+	done
+	is "size" 65536 "$(head_attr size)"
+	fio_stop
+}
+
 # Two backstores that claim to be the same disk, and are not of one size.
 rig_mismatch() {
 	local other=${backstore%/*}/../rd_mcp_1/mpath2
@@ -388,6 +408,7 @@ testcase t_resize "rig_debug on 2 virtual_gb=1" "D11: the disk grows when all of
 testcase t_read_only "rig_debug on 2 wp=1" "D12: the disk is as write-protected as its paths"
 testcase t_reservations "rig_loop on 2" "D9: reservations are refused on the disk and on its paths"
 testcase t_plain_reservations rig_plain "D9: a disk that is not multipath takes reservations"
+testcase t_no_size "rig_debug on 2" "D11: a path that could not tell its size is asked again"
 testcase t_other_id "rig_debug on 2 lbpu=1 lbpws=1" \
 	"D11: a path that leads to another logical unit is not used"
 testcase t_mismatch rig_mismatch "D11: a path of another size is not used"

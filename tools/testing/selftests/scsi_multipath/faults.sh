@@ -82,12 +82,6 @@ bind=/sys/bus/scsi/drivers/sd/bind
 is_bound() { [[ -e $(sdev "$1")/driver ]]; }
 has_disk() { disk_of "$1" >/dev/null 2>&1; }
 
-# sd could not read the size of a disk: until the next rescan it has none, with
-# or without multipath.
-size_again() {
-	(($(cat "/sys/block/$(disk_of "$1")/size"))) || echo 1 >"$(sdev "$1")/rescan"
-}
-
 # Make the first path of a disk, and then one more, with each allocation of it
 # failing: as many of them as there is time for, spread over all.
 t_bind() {
@@ -127,7 +121,6 @@ t_bind() {
 			up_delete $h
 		fi
 		is_bound $h1 || up_unbind $h1
-		size_again $h
 		wait_for 20 have_paths 2 || fail "fault $n: there are not two paths"
 		wait_for 20 usable $h || fail "fault $n: $h is $(state $h)"
 		is "fault $n: read" none "$(errno_of read_block "$(head_disk)")"
