@@ -62,6 +62,8 @@
  * the last usable path has been lost. Wait so long for that.
  */
 #define MPATH_STANDBY_TIME	(30 * HZ)
+/* The longest implicit transition time that a target can announce, and some. */
+#define MPATH_TRANSITION_TIME	(260 * HZ)
 
 /* Parked bios look for a path this often, even if nobody wakes them. */
 #define MPATH_SAFETY_TIME	(5 * HZ)
@@ -404,10 +406,20 @@ static enum mpath_state mpath_effective_state(const struct mpath_device *path,
 	return state;
 }
 
+/* Who waits for one of these to end must not wait for the others anew. */
+static bool mpath_state_is_alua_wait(enum mpath_state state)
+{
+	return state == MPATH_TRANSITIONING || state == MPATH_STANDBY ||
+	       state == MPATH_UNAVAILABLE;
+}
+
 static bool mpath_path_may_return(const struct mpath_head *head,
 				  const struct mpath_device *path)
 {
 	switch (path->state) {
+	case MPATH_TRANSITIONING:
+		return time_before(jiffies,
+				   path->changed_at + MPATH_TRANSITION_TIME);
 	case MPATH_STANDBY:
 	case MPATH_UNAVAILABLE:
 		return head->outlook == MPATH_SERVING ||
@@ -474,6 +486,26 @@ static u64 mpath_now_ms(void)
 {
 	return ktime_to_ms(ktime_get());
 }
+
+/**
+ * mpath_outage_ms - for how long there has been no usable path
+ * @head: the head
+ *
+ * Context: any.
+ * Return: the time in ms, 0 if there is one.
+ */
+unsigned int mpath_outage_ms(struct mpath_head *head)
+{
+	unsigned long flags;
+	u64 ms = 0;
+
+	spin_lock_irqsave(&head->lock, flags);
+	if (head->outlook != MPATH_SERVING)
+		ms = mpath_now_ms() - head->outage_since;
+	spin_unlock_irqrestore(&head->lock, flags);
+	return min_t(u64, ms, UINT_MAX);
+}
+EXPORT_SYMBOL_GPL(mpath_outage_ms);
 
 static void mpath_end_outage(struct mpath_head *head)
 {
@@ -548,7 +580,9 @@ static void mpath_update_path(struct mpath_device *path)
 		trace_mpath_path_state(path, state);
 		if (state != path->state) {
 			path->nr_changes++;
-			path->changed_at = jiffies;
+			if (!mpath_state_is_alua_wait(path->state) ||
+			    !mpath_state_is_alua_wait(state))
+				path->changed_at = jiffies;
 		}
 		WRITE_ONCE(path->state, state);
 		WRITE_ONCE(path->preferred, preferred);
@@ -1065,17 +1099,19 @@ EXPORT_SYMBOL_GPL(mpath_set_disabled);
 static void mpath_send_event(struct mpath_head *head, const char *event,
 			     struct mpath_device *path)
 {
-	char action[32], name[DISK_NAME_LEN + 16];
-	char *envp[3] = {};
+	char action[32], disk[DISK_NAME_LEN + 16], name[DISK_NAME_LEN + 16];
+	char *envp[4] = {};
 
 	envp[0] = action;
 	snprintf(action, sizeof(action), "MPATH_EVENT=%s", event);
+	envp[1] = disk;
+	snprintf(disk, sizeof(disk), "MPATH_DISK=%s", head->disk->disk_name);
 	if (path) {
-		envp[1] = name;
+		envp[2] = name;
 		snprintf(name, sizeof(name), "MPATH_PATH=%s",
 			 path->disk->disk_name);
 	}
-	kobject_uevent_env(&disk_to_dev(head->disk)->kobj, KOBJ_CHANGE, envp);
+	kobject_uevent_env(&head->event_dev->kobj, KOBJ_CHANGE, envp);
 }
 
 static void mpath_announce(struct mpath_head *head)
@@ -1535,6 +1571,8 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	queue_limits_stack_bdev(&lim, path->disk->part0, 0,
 				path->disk->disk_name);
 	lim.max_user_sectors = 0;	/* the path's, not the disk's */
+	mpath_stack_integrity(&lim, path->disk->part0, true);
+	mpath_stack_atomic(&lim, path->disk->part0, true);
 	disk = blk_alloc_disk(&lim, path->numa_node);
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
@@ -1848,7 +1886,7 @@ EXPORT_SYMBOL_GPL(mpath_forget);
  * @ops: the driver's side
  * @owner: the driver's module
  *
- * @head->parent and @head->groups may be set before the first path joins. The
+ * @head->parent, @head->event_dev and @head->groups are to be set before the first path joins. The
  * head dies, and is released through @ops, when its last path leaves.
  *
  * Context: process, may sleep.
@@ -1868,6 +1906,7 @@ int mpath_head_init(struct mpath_head *head, const struct mpath_head_ops *ops,
 	ida_init(&head->indices);
 	head->outlook = MPATH_LOST;
 	head->served_until = jiffies - MPATH_STANDBY_TIME;
+	head->outage_since = mpath_now_ms();
 	head->reported = MPATH_SERVING;
 	head->lost_until = get_jiffies_64();
 	INIT_DELAYED_WORK(&head->requeue_work, mpath_requeue_work);

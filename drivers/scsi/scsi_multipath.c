@@ -50,6 +50,9 @@ static DEFINE_MUTEX(scsi_mpath_heads_lock);
 static DEFINE_HASHTABLE(scsi_mpath_heads, 10);
 static DEFINE_IDA(scsi_mpath_ida);
 
+/* Questions to targets. If no path is usable, writeback waits for the answers. */
+static struct workqueue_struct *scsi_mpath_wq;
+
 static int scsi_mpath_mode_set(const char *val, const struct kernel_param *kp)
 {
 	int mode = sysfs_match_string(scsi_mpath_modes, val);
@@ -108,7 +111,7 @@ MODULE_PARM_DESC(multipath_iopolicy,
 
 /* Between two scans of a path without a size; the last one, then it is left. */
 #define SCSI_MPATH_CHECK_MIN		(HZ / 2)
-#define SCSI_MPATH_CHECK_MAX		(64 * HZ)
+#define SCSI_MPATH_CHECK_MAX		(8 * HZ)
 
 static unsigned int scsi_mpath_probe_secs = SCSI_MPATH_PROBE_SECS;
 
@@ -205,6 +208,9 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 	state = scsi_mpath_sdev_state(READ_ONCE(sdev->sdev_state));
 	if (state != MPATH_OPTIMIZED)
 		return state;
+	/* It may be another one; see scsi_mpath_check_device(). */
+	if (READ_ONCE(smdev->away) || READ_ONCE(smdev->checking))
+		return MPATH_UNKNOWN;
 	/* It takes no commands until its error handler is done. */
 	if (scsi_host_in_recovery(sdev->host))
 		return MPATH_BLOCKED;
@@ -221,27 +227,44 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_path_state);
 
-/*
- * A device that has been away may be another one. One whose size could not be
- * read, because it or the path to it was not there at that moment, is a disk
- * without a size until it is scanned again.
- */
-static void scsi_mpath_check_device(struct scsi_mpath_device *smdev)
+/* Returns false if that is not possible now. */
+static bool scsi_mpath_read_id_again(struct scsi_device *sdev)
 {
-	struct scsi_device *sdev = smdev->sdev;
+	bool running;
 
-	if (!mpath_state_is_usable(READ_ONCE(smdev->path.transport)))
-		return;
-	if (!smdev->path.sized) {
-		scsi_rescan_device(sdev);
-		return;
-	}
 	device_lock(&sdev->sdev_gendev);
-	if (sdev->sdev_state == SDEV_RUNNING) {
+	running = sdev->sdev_state == SDEV_RUNNING;
+	if (running) {
 		scsi_attach_vpd(sdev);
 		scsi_mpath_check_id(sdev);
 	}
 	device_unlock(&sdev->sdev_gendev);
+	return running;
+}
+
+/*
+ * A device that has been away may be another one, and gets no I/O before its
+ * identity has been compared. One whose size could not be read, because it or
+ * the path to it was not there at that moment, is a disk without a size until
+ * it is scanned again.
+ */
+static void scsi_mpath_check_device(struct scsi_mpath_device *smdev)
+{
+	bool seen = true;
+
+	if (READ_ONCE(smdev->checking))
+		seen = scsi_mpath_read_id_again(smdev->sdev);
+
+	spin_lock_irq(&smdev->lock);
+	if (!seen)
+		smdev->away = true;
+	smdev->checking = false;
+	spin_unlock_irq(&smdev->lock);
+	__scsi_mpath_state_changed(smdev);
+
+	if (!smdev->path.sized &&
+	    mpath_state_is_usable(READ_ONCE(smdev->path.transport)))
+		scsi_rescan_device(smdev->sdev);
 }
 
 static void scsi_mpath_check_work(struct work_struct *work)
@@ -250,17 +273,24 @@ static void scsi_mpath_check_work(struct work_struct *work)
 		container_of(to_delayed_work(work), struct scsi_mpath_device,
 			     check_work);
 
+	/* Who comes from now on finds something that is not looked at yet. */
+	clear_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags);
+	smp_mb__after_atomic();	/* before it is looked at */
 	scsi_mpath_check_device(smdev);
 	scsi_device_put(smdev->sdev);
 }
 
+/* The last reference is not put here, which may be in atomic context. */
 static void scsi_mpath_queue_check(struct scsi_mpath_device *smdev,
 				   unsigned long delay)
 {
-	if (scsi_device_get(smdev->sdev))
+	if (test_and_set_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags))
 		return;
-	if (!queue_delayed_work(system_unbound_wq, &smdev->check_work, delay))
-		scsi_device_put(smdev->sdev);
+	if (scsi_device_get(smdev->sdev)) {
+		clear_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags);
+		return;
+	}
+	queue_delayed_work(scsi_mpath_wq, &smdev->check_work, delay);
 }
 
 /**
@@ -292,21 +322,26 @@ EXPORT_SYMBOL_GPL(scsi_mpath_no_size);
 void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 {
 	enum scsi_device_state state = READ_ONCE(smdev->sdev->sdev_state);
-	bool check = false;
+	bool check = false, returned = false;
 	unsigned long flags;
 
 	spin_lock_irqsave(&smdev->lock, flags);
-	if (scsi_mpath_sdev_state(state) != MPATH_OPTIMIZED)
+	if (scsi_mpath_sdev_state(state) != MPATH_OPTIMIZED) {
 		smdev->away = true;
-	if (smdev->joined && mpath_path_changed(&smdev->path)) {
-		check = smdev->away || !smdev->path.sized;
+	} else if (smdev->away && smdev->joined) {
 		smdev->away = false;
+		smdev->checking = true;
+		check = true;
 	}
+	if (smdev->joined)
+		returned = mpath_path_changed(&smdev->path);
 	spin_unlock_irqrestore(&smdev->lock, flags);
 
 	if (check) {
 		smdev->check_delay = SCSI_MPATH_CHECK_MIN;
 		scsi_mpath_queue_check(smdev, 0);
+	} else if (returned && !smdev->path.sized) {
+		scsi_mpath_no_size(smdev);
 	}
 }
 EXPORT_SYMBOL_GPL(__scsi_mpath_state_changed);
@@ -370,11 +405,12 @@ static bool scsi_mpath_is_path(struct scsi_device *sdev)
  * another one.
  *
  * Context: any.
- * Return: true if it comes from the disk over the paths, or is its test of one.
+ * Return: true if it comes from the disk over the paths, is its test of one, or
+ * a command of the device handler's, which would hold up the others.
  */
 bool scsi_mpath_fails_over(struct scsi_device *sdev, struct request *req)
 {
-	return scsi_mpath_is_path(sdev) && !blk_rq_is_passthrough(req) &&
+	return scsi_mpath_is_path(sdev) &&
 	       (req->cmd_flags & REQ_FAILFAST_TRANSPORT);
 }
 
@@ -399,6 +435,23 @@ bool scsi_mpath_keep_running(struct scsi_device *sdev)
 }
 
 /**
+ * scsi_mpath_recovery_begins - leave a path whose host recovers from an error
+ * @sdev: the scsi_device that the error is about
+ *
+ * It may have as many commands as it takes; those that wait for one of them to
+ * end do so until the error handler is done. No more are to join them.
+ *
+ * Context: any.
+ */
+void scsi_mpath_recovery_begins(struct scsi_device *sdev)
+{
+	if (!scsi_mpath_is_path(sdev))
+		return;
+	scsi_mpath_state_changed(sdev);
+	scsi_mpath_keep_running(sdev);
+}
+
+/**
  * scsi_mpath_noretry - is a command better sent to another path?
  * @scmd: a command that has failed
  *
@@ -411,6 +464,11 @@ bool scsi_mpath_keep_running(struct scsi_device *sdev)
 bool scsi_mpath_noretry(struct scsi_cmnd *scmd)
 {
 	switch (host_byte(scmd->result)) {
+	case DID_OK:
+		/* From the error handler, which has no result for it. */
+		if (scmd->result || scmd->flags & SCMD_FORCE_EH_SUCCESS)
+			return false;
+		fallthrough;
 	case DID_TIME_OUT:
 	case DID_TRANSPORT_DISRUPTED:
 		return scsi_mpath_fails_over(scmd->device,
@@ -480,6 +538,8 @@ int scsi_mpath_join(struct scsi_mpath_device *smdev, struct mpath_head *mpath)
 		return ret;
 	spin_lock_irq(&smdev->lock);
 	smdev->joined = true;
+	smdev->away = false;
+	smdev->checking = false;
 	spin_unlock_irq(&smdev->lock);
 	return 0;
 }
@@ -508,6 +568,12 @@ EXPORT_SYMBOL_GPL(scsi_mpath_leave);
 
 /* How much a device is given by a probe alone. */
 #define SCSI_MPATH_IDLE_REQUESTS	2
+
+/*
+ * A group is not activated for less: other hosts may be using another one, and a
+ * path that is better may just be coming up.
+ */
+#define SCSI_MPATH_ACTIVATE_MS		1500
 
 /* in the TPGS field of INQUIRY data, SPC-5, 6.7.2 */
 #define SCSI_MPATH_TPGS_EXPLICIT	2
@@ -576,11 +642,13 @@ scsi_mpath_find_standby(struct scsi_mpath_head *head)
 
 	lockdep_assert_held(&head->lock);
 
-	if (!head->mpath || mpath_is_serving(head->mpath))
+	if (!head->mpath ||
+	    mpath_outage_ms(head->mpath) < SCSI_MPATH_ACTIVATE_MS)
 		return NULL;
 	list_for_each_entry(smdev, &head->devices, entry) {
 		/* The target is about it, or has been told in this turn. */
 		if (READ_ONCE(smdev->path.state) == MPATH_TRANSITIONING ||
+		    READ_ONCE(smdev->path.state) == MPATH_UNKNOWN ||
 		    smdev->probed == head->probe_turn)
 			return NULL;
 		if (!scsi_mpath_can_ask(smdev) || !scsi_mpath_can_activate(smdev))
@@ -616,17 +684,18 @@ static struct scsi_device *scsi_mpath_next_to_ask(struct scsi_mpath_head *head,
 	struct scsi_device *sdev = NULL;
 
 	mutex_lock(&head->lock);
-	smdev = scsi_mpath_find_standby(head);
-	*activate = smdev;
-	if (!smdev)
-		smdev = scsi_mpath_find_unasked(head, all);
-	if (smdev) {
+	do {
+		smdev = scsi_mpath_find_standby(head);
+		*activate = smdev;
+		if (!smdev)
+			smdev = scsi_mpath_find_unasked(head, all);
+		if (!smdev)
+			break;
 		smdev->probed = head->probe_turn;
 		list_move_tail(&smdev->entry, &head->devices);
-		sdev = smdev->sdev;
-		if (scsi_device_get(sdev))
-			sdev = NULL;
-	}
+		if (!scsi_device_get(smdev->sdev))
+			sdev = smdev->sdev;
+	} while (!sdev);
 	mutex_unlock(&head->lock);
 	return sdev;
 }
@@ -640,8 +709,8 @@ static void scsi_mpath_ask(struct scsi_device *sdev, bool activate)
 		return;
 	if (activate)
 		handler->activate(sdev, NULL, NULL);
-	else
-		handler->rescan(sdev);
+	else if (handler->ask_state)
+		handler->ask_state(sdev);
 }
 
 static void scsi_mpath_probe(struct scsi_mpath_head *head, bool slow)
@@ -671,11 +740,12 @@ static void scsi_mpath_probe_work(struct work_struct *work)
 		scsi_mpath_probe(head, delay >= interval);
 	memalloc_noio_restore(noio);
 
-	delay = min(2 * delay, interval);
-	WRITE_ONCE(head->probe_delay, delay);
+	/* Unless somebody wants it sooner, and has queued this already. */
+	cmpxchg(&head->probe_delay, delay, min(2 * delay, interval));
 	mutex_lock(&head->lock);
 	if (!list_empty(&head->devices))
-		queue_delayed_work(system_unbound_wq, &head->probe_work, delay);
+		queue_delayed_work(scsi_mpath_wq, &head->probe_work,
+				   READ_ONCE(head->probe_delay));
 	mutex_unlock(&head->lock);
 }
 
@@ -688,7 +758,7 @@ static void scsi_mpath_probe_work(struct work_struct *work)
 void scsi_mpath_probe_soon(struct scsi_mpath_head *head)
 {
 	WRITE_ONCE(head->probe_delay, SCSI_MPATH_PROBE_MIN);
-	mod_delayed_work(system_unbound_wq, &head->probe_work,
+	mod_delayed_work(scsi_mpath_wq, &head->probe_work,
 			 SCSI_MPATH_PROBE_MIN);
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_probe_soon);
@@ -702,7 +772,7 @@ static void scsi_mpath_list_device(struct scsi_mpath_device *smdev)
 	list_add(&smdev->entry, &head->devices);
 	mutex_unlock(&head->lock);
 	if (scsi_device_tpgs(smdev->sdev))
-		queue_delayed_work(system_unbound_wq, &head->probe_work,
+		queue_delayed_work(scsi_mpath_wq, &head->probe_work,
 				   READ_ONCE(head->probe_delay));
 }
 
@@ -1189,12 +1259,22 @@ void scsi_mpath_free(struct scsi_device *sdev)
 
 int __init scsi_mpath_init(void)
 {
-	return class_register(&scsi_mpath_class);
+	int ret;
+
+	scsi_mpath_wq = alloc_workqueue("scsi_mpath",
+					WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!scsi_mpath_wq)
+		return -ENOMEM;
+	ret = class_register(&scsi_mpath_class);
+	if (ret)
+		destroy_workqueue(scsi_mpath_wq);
+	return ret;
 }
 
 void scsi_mpath_exit(void)
 {
 	class_unregister(&scsi_mpath_class);
+	destroy_workqueue(scsi_mpath_wq);
 	ida_destroy(&scsi_mpath_ida);
 }
 

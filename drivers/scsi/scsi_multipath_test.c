@@ -257,6 +257,16 @@ static void scsi_mpath_test_path_state(struct kunit *test)
 			MPATH_NONOPTIMIZED);
 	smdev.state_over = false;
 
+	/* It may have been exchanged while it was away. */
+	smdev.away = true;
+	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev.path, &preferred),
+			MPATH_UNKNOWN);
+	smdev.away = false;
+	smdev.checking = true;
+	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev.path, &preferred),
+			MPATH_UNKNOWN);
+	smdev.checking = false;
+
 	/* While the host recovers, it holds everything back. */
 	sdev->sdev_state = SDEV_RUNNING;
 	sdev->access_state = SCSI_ACCESS_STATE_OPTIMAL;
@@ -385,14 +395,15 @@ static void scsi_mpath_test_fails_over(struct kunit *test)
 		{ REQ_OP_FLUSH | REQ_FAILFAST_TRANSPORT,	true },
 		{ REQ_OP_READ,					false },
 		{ REQ_OP_READ | REQ_FAILFAST_DEV,		false },
-		{ REQ_OP_DRV_IN | REQ_FAILFAST_TRANSPORT,	false },
-		{ REQ_OP_DRV_OUT | REQ_FAILFAST_TRANSPORT,	false },
+		{ REQ_OP_DRV_IN | REQ_FAILFAST_TRANSPORT,	true },
+		{ REQ_OP_DRV_IN,				false },
+		{ REQ_OP_DRV_OUT,				false },
 	};
 	static const struct {
 		u8	host_byte;
 		bool	noretry;
 	} results[] = {
-		{ DID_OK, false },	{ DID_NO_CONNECT, false },
+		{ DID_OK, true },	{ DID_NO_CONNECT, false },
 		{ DID_TIME_OUT, true },	{ DID_TRANSPORT_DISRUPTED, true },
 		{ DID_RESET, false },	{ DID_ERROR, false },
 		{ DID_BUS_BUSY, false },	{ DID_SOFT_ERROR, false },

@@ -276,6 +276,7 @@ static struct sd_mpath_disk *sd_mpath_alloc(struct scsi_mpath_head *scsi_head)
 	if (ret)
 		goto put_dev;
 	smdisk->mpath.parent = &scsi_head->dev;
+	smdisk->mpath.event_dev = &smdisk->dev;
 	smdisk->mpath.groups = sd_mpath_disk_groups;
 	mpath_set_iopolicy(&smdisk->mpath, scsi_head->iopolicy);
 	ret = device_add(&smdisk->dev);

@@ -194,7 +194,8 @@ struct mpath_head_ops {
  * @nr_errors: bios that the path failed and another try was due for
  * @nr_retries: bios that came here after another try had failed
  * @nr_changes: how often @state has changed
- * @changed_at: and when it last did (jiffies)
+ * @changed_at: when it last did (jiffies), but from one ALUA state in which a
+ *	path may be about to return to another
  * @last_error: the last such error
  * @last_error_at: and when it was (seconds since 1970)
  */
@@ -251,6 +252,8 @@ struct mpath_device {
  * @ops: the driver's side
  * @owner: module that is pinned while the removal of the disk is pending
  * @parent: parent device of the disk
+ * @event_dev: where user space is told of the paths; not @disk, which a change
+ *	event has looked at, with I/O, just when that may not be possible
  * @groups: attribute groups of the disk, mpath_disk_link_group among them
  * @disk: the disk, once it has been added
  * @bio_pool: the clones
@@ -292,6 +295,7 @@ struct mpath_head {
 	const struct mpath_head_ops *ops;
 	struct module		*owner;
 	struct device		*parent;
+	struct device		*event_dev;
 	const struct attribute_group **groups;
 
 	struct gendisk		*disk;
@@ -350,6 +354,7 @@ void mpath_leave(struct mpath_device *path);
 void mpath_forget(struct mpath_device *path);
 
 bool mpath_path_changed(struct mpath_device *path);
+unsigned int mpath_outage_ms(struct mpath_head *head);
 void mpath_revalidate(struct mpath_head *head);
 void mpath_set_iopolicy(struct mpath_head *head, enum mpath_iopolicy iopolicy);
 void mpath_set_disabled(struct mpath_device *path, bool disabled);

@@ -60,6 +60,9 @@ struct scsi_mpath_head {
 	char			vpd_id[SCSI_MPATH_ID_LEN];
 };
 
+/* scsi_mpath_device.flags: @check_work is queued, and holds a reference */
+#define SCSI_MPATH_CHECK_QUEUED	0
+
 /**
  * struct scsi_mpath_device - a scsi_device as a path to a logical unit
  *
@@ -77,9 +80,11 @@ struct scsi_mpath_head {
  * @check_work: looks at the device again; holds a reference to it while it is
  *	queued
  * @check_delay: how long to wait if its size could not be read (jiffies)
- * @lock: protects @joined and @away; taken in any context
+ * @lock: protects @joined, @away and @checking; taken in any context
  * @joined: @path is a member of a head
+ * @flags: SCSI_MPATH_CHECK_QUEUED
  * @away: the scsi_device has not been running since it was last looked at
+ * @checking: it is about to be looked at; gets no I/O until then
  * @attached: counts as a user of @head
  * @linked: @head has a link to the scsi_device
  * @plain: failed as a path, gets a disk of its own
@@ -98,9 +103,11 @@ struct scsi_mpath_device {
 	unsigned char		access_state;
 	struct delayed_work	check_work;
 	unsigned long		check_delay;
+	unsigned long		flags;
 	spinlock_t		lock; /* whether it has joined */
 	bool			joined;
 	bool			away;
+	bool			checking;
 	bool			attached;
 	bool			linked;
 	bool			plain;

@@ -18,8 +18,7 @@ DECLARE_EVENT_CLASS(mpath_bio,
 				     __field(sector_t, sector)
 				     __field(u32, op)
 				     __field(u32, tries)),
-		    TP_fast_assign(__entry->dev = mpath->disk ?
-						  disk_devt(mpath->disk) : 0;
+		    TP_fast_assign(__entry->dev = disk_devt(bio->bi_bdev->bd_disk);
 				   __entry->sector = bio->bi_iter.bi_sector;
 				   __entry->op = (__force u32)bio_op(bio);
 				   __entry->tries = tries),
@@ -54,7 +53,7 @@ TRACE_EVENT(mpath_select,
 			     __field(u32, op)
 			     __field(u32, path)
 			     __field(u32, tries)),
-	    TP_fast_assign(__entry->dev = disk_devt(path->head->disk);
+	    TP_fast_assign(__entry->dev = disk_devt(bio->bi_bdev->bd_disk);
 			   __entry->sector = bio->bi_iter.bi_sector;
 			   __entry->op = (__force u32)bio_op(bio);
 			   __entry->path = path->index;
@@ -75,8 +74,7 @@ TRACE_EVENT(mpath_failover,
 			     __field(u32, op)
 			     __field(u32, path)
 			     __field(int, error)),
-	    TP_fast_assign(__entry->dev = path->head->disk ?
-					  disk_devt(path->head->disk) : 0;
+	    TP_fast_assign(__entry->dev = disk_devt(bio->bi_bdev->bd_disk);
 			   __entry->sector = bio->bi_iter.bi_sector;
 			   __entry->op = (__force u32)bio_op(bio);
 			   __entry->path = path->index;

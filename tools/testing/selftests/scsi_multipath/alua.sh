@@ -12,13 +12,11 @@
 # shellcheck source=means.sh
 . "$(dirname "$0")/means.sh"
 
-probe=/sys/module/scsi_mod/parameters/multipath_probe_secs
-
 # The target decides alone which group serves.
 rig_alua() {
 	rig_loop on 3
 	types 1
-	echo 1 >$probe
+	echo 1 >$probe_secs
 }
 # The paths.
 p1() { loop_hctl 1; }
@@ -43,13 +41,13 @@ types() {
 t_words() {
 	local word
 
-	is "seconds" 1 "$(<$probe)"
+	is "seconds" 1 "$(<$probe_secs)"
 	for word in "" x -1 3601 1s; do
-		[[ $(errno_of store "$word" $probe) == @(EINVAL|ERANGE) ]] ||
+		[[ $(errno_of store "$word" $probe_secs) == @(EINVAL|ERANGE) ]] ||
 			fail "'$word' is taken"
 	done
-	echo 0 >$probe
-	echo 1 >$probe
+	echo 0 >$probe_secs
+	echo 1 >$probe_secs
 }
 
 # With no I/O at all.

@@ -17,6 +17,7 @@ tmp=/tmp/scsi_multipath.$$
 target=/sys/kernel/config/target
 backstore=$target/core/rd_mcp_0/mpath
 debug_driver=/sys/bus/pseudo/drivers/scsi_debug
+probe_secs=/sys/module/scsi_mod/parameters/multipath_probe_secs
 
 KSFT_SKIP=4
 
@@ -201,6 +202,8 @@ scsi_load() {
 		[[ $(scsi_mode) != none ]] || skip "no native multipath in this kernel"
 	fi
 	modprobe -qa sd_mod scsi_dh_alua sg || :
+	# Cases count commands, so there shall be none that they do not know of.
+	[[ ! -e $probe_secs ]] || echo 0 >$probe_secs
 }
 
 #

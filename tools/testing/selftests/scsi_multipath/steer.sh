@@ -131,13 +131,13 @@ t_counters() {
 		"$(path_attr $h3 mpath_errors) $(path_attr $h3 mpath_last_error)"
 
 	before=$(head_attr mpath_outage_ms)
-	for h in $h0 $h1 $h3; do down_state $h; done
+	for h in $h0 $h1 $h2 $h3; do down_state $h; done
 	is "read without a path" EIO "$(errno_of read_block sda)"
 	ok_if "I/O refused" "$(head_attr mpath_refused) > 0"
 	echo 60 >/sys/block/sda/delayed_removal_secs
 	background read_block sda
 	wait_for 10 some_parked || fail "the read does not wait"
-	for h in $h0 $h1 $h3; do up_state $h; done
+	for h in $h0 $h1 $h2 $h3; do up_state $h; done
 	wait_for 10 gone "$bg_pid" || fail "the read does not end"
 	echo 0 >/sys/block/sda/delayed_removal_secs
 	ok_if "I/O that waited" "$(head_attr mpath_waited) > 0"
@@ -244,7 +244,8 @@ rig_why() {
 }
 
 t_events() {
-	background udevadm monitor --kernel --property --subsystem-match=block >"$tmp/events"
+	background udevadm monitor --kernel --property \
+		--subsystem-match=scsi_mpath_disk >"$tmp/events"
 	wait_for 10 grep -q KERNEL "$tmp/events" || fail "udevadm does not start"
 	# udevadm says that it listens before it does
 	wait_for 10 hears || fail "udevadm hears nothing"
@@ -262,13 +263,13 @@ t_events() {
 	up_state $h3
 }
 hears() {
-	echo change >/sys/block/sda/uevent
+	echo change | tee /sys/class/scsi_mpath_disk/*/uevent >/dev/null
 	grep -q "SYNTH_UUID" "$tmp/events"
 }
 # event NAME [PATH]: has it been heard of the disk?
 event() {
 	tr '\n' ' ' <"$tmp/events" | sed 's/KERNEL\[/\n&/g' |
-		grep "DEVNAME=/dev/sda " | grep "MPATH_EVENT=$1 " | grep -q "${2:+MPATH_PATH=$2 }"
+		grep "MPATH_DISK=sda " | grep "MPATH_EVENT=$1 " | grep -q "${2:+MPATH_PATH=$2 }"
 }
 
 t_tracepoints() {
@@ -280,12 +281,12 @@ t_tracepoints() {
 	inject $h0 "2 -1 $read 0xf 0 0 0 0 0"
 	read_block sda 3
 	wait_for 10 usable $h0
-	for h in $h0 $h1 $h3; do down_state $h; done
+	for h in $h0 $h1 $h2 $h3; do down_state $h; done
 	errno_of read_block sda >/dev/null
 	echo 60 >/sys/block/sda/delayed_removal_secs
 	background read_block sda
 	wait_for 10 some_parked || fail "the read does not wait"
-	for h in $h0 $h1 $h3; do up_state $h; done
+	for h in $h0 $h1 $h2 $h3; do up_state $h; done
 	wait_for 10 gone "$bg_pid" || fail "the read does not end"
 	echo 0 >/sys/block/sda/delayed_removal_secs
 	echo 0 >$trace/events/multipath/enable

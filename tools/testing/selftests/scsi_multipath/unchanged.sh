@@ -124,7 +124,8 @@ t_classes() {
 			"$(echo $(cd /sys/class && ls -d scsi_mpath_*))"
 		is "devices of scsi_mpath_*" "" "$(compgen -G '/sys/class/scsi_mpath_*/*' || :)" ;;
 	none)
-		! compgen -G '/sys/class/scsi_mpath_*' >/dev/null || fail "the option is built in" ;;
+		! compgen -G '/sys/class/scsi_mpath_*' >/dev/null ||
+			fail "the option is built in" ;;
 	esac
 }
 
