@@ -389,6 +389,8 @@ int sd_mpath_add(struct scsi_disk *sdkp)
 			    "multipath: error %d, gets a disk of its own\n",
 			    ret);
 		smdev->plain = true;
+	} else if (!get_capacity(sdkp->disk)) {
+		scsi_mpath_no_size(smdev);
 	}
 	return ret;
 }
