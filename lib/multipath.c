@@ -1886,8 +1886,9 @@ EXPORT_SYMBOL_GPL(mpath_forget);
  * @ops: the driver's side
  * @owner: the driver's module
  *
- * @head->parent, @head->event_dev and @head->groups are to be set before the first path joins. The
- * head dies, and is released through @ops, when its last path leaves.
+ * @head->parent, @head->event_dev and @head->groups are to be set before the
+ * first path joins. The head dies, and is released through @ops, when its last
+ * path leaves.
  *
  * Context: process, may sleep.
  * Return: 0; or -ENOMEM, then @head->ops is NULL and there is nothing to undo.

@@ -114,6 +114,18 @@ t_disable() {
 	policy numa
 }
 
+# With no path there, a read waits until all of them are back.
+read_that_waits() {
+	local h
+
+	echo 60 >/sys/block/sda/delayed_removal_secs
+	background read_block sda
+	wait_for 10 some_parked || fail "the read does not wait"
+	for h in $h0 $h1 $h2 $h3; do up_state $h; done
+	wait_for 10 gone "$bg_pid" || fail "the read does not end"
+	echo 0 >/sys/block/sda/delayed_removal_secs
+}
+
 t_counters() {
 	local before f
 
@@ -134,12 +146,7 @@ t_counters() {
 	for h in $h0 $h1 $h2 $h3; do down_state $h; done
 	is "read without a path" EIO "$(errno_of read_block sda)"
 	ok_if "I/O refused" "$(head_attr mpath_refused) > 0"
-	echo 60 >/sys/block/sda/delayed_removal_secs
-	background read_block sda
-	wait_for 10 some_parked || fail "the read does not wait"
-	for h in $h0 $h1 $h2 $h3; do up_state $h; done
-	wait_for 10 gone "$bg_pid" || fail "the read does not end"
-	echo 0 >/sys/block/sda/delayed_removal_secs
+	read_that_waits
 	ok_if "I/O that waited" "$(head_attr mpath_waited) > 0"
 	ok_if "time without a path" "$(head_attr mpath_outage_ms) > before"
 	ok_if "longest such time" "$(head_attr mpath_outage_longest_ms) > 0 &&
@@ -283,12 +290,7 @@ t_tracepoints() {
 	wait_for 10 usable $h0
 	for h in $h0 $h1 $h2 $h3; do down_state $h; done
 	errno_of read_block sda >/dev/null
-	echo 60 >/sys/block/sda/delayed_removal_secs
-	background read_block sda
-	wait_for 10 some_parked || fail "the read does not wait"
-	for h in $h0 $h1 $h2 $h3; do up_state $h; done
-	wait_for 10 gone "$bg_pid" || fail "the read does not end"
-	echo 0 >/sys/block/sda/delayed_removal_secs
+	read_that_waits
 	echo 0 >$trace/events/multipath/enable
 	cp $trace/trace "$tmp/trace"
 	for e in "mpath_select: 8,0 op 0 sector 24 path 0 tries 0" \
