@@ -49,7 +49,7 @@
 /* A failed path is tested after this time, then less and less often. */
 #define MPATH_BACKOFF_MIN	msecs_to_jiffies(100)
 #define MPATH_BACKOFF_MAX	(5 * HZ)
-/* There is no better use of a path's time as long as no other one serves. */
+/* ... at first, and for as long as no other path serves. */
 #define MPATH_BACKOFF_URGENT	msecs_to_jiffies(400)
 /* A path that fails again this soon after a good test was not good. */
 #define MPATH_TRUST_TIME	(10 * HZ)
@@ -76,8 +76,8 @@
 /* parked bios; must make progress when memory is short */
 static struct workqueue_struct *mpath_io_wq;
 /*
- * Tests of failed paths; any number may sleep until their commands time out. If
- * all paths have failed, writeback waits for them.
+ * Tests of failed paths; many may sleep until their commands time out. If all
+ * paths have failed, writeback waits for them.
  */
 static struct workqueue_struct *mpath_test_wq;
 /* lives of disks; may wait for I/O */
@@ -114,6 +114,7 @@ static const char * const mpath_state_names[] = {
  * @tries: how often a path has failed it
  * @accounted: accounting has begun
  * @counted: is in the path's nr_active
+ * @waited: has had to wait for a path
  * @clone: what is sent to a path; ->bi_private is the bio that it stands for
  */
 struct mpath_io {
@@ -122,6 +123,7 @@ struct mpath_io {
 	u8			tries;
 	bool			accounted;
 	bool			counted;
+	bool			waited;
 	struct bio		clone;
 };
 
@@ -577,6 +579,9 @@ static void mpath_update_path(struct mpath_device *path)
 
 	state = mpath_effective_state(path, transport);
 	if (state != path->state || preferred != path->preferred) {
+		bool left = mpath_state_is_usable(path->state) &&
+			    !mpath_state_is_usable(state);
+
 		trace_mpath_path_state(path, state);
 		if (state != path->state) {
 			path->nr_changes++;
@@ -588,6 +593,8 @@ static void mpath_update_path(struct mpath_device *path)
 		WRITE_ONCE(path->preferred, preferred);
 		mpath_changed(head);
 		queue_work(mpath_life_wq, &head->event_work);
+		if (left && head->ops->left)
+			head->ops->left(path);
 	}
 }
 
@@ -632,12 +639,23 @@ static bool mpath_is_path_error(blk_status_t status)
 	}
 }
 
-static unsigned long mpath_next_backoff(const struct mpath_device *path)
+static unsigned long mpath_next_backoff(const struct mpath_device *path,
+					unsigned long max)
 {
-	unsigned long max = path->head->outlook == MPATH_SERVING ?
-			    MPATH_BACKOFF_MAX : MPATH_BACKOFF_URGENT;
-
+	if (path->head->outlook != MPATH_SERVING)
+		max = MPATH_BACKOFF_URGENT;
 	return clamp(2 * path->backoff, MPATH_BACKOFF_MIN, max);
+}
+
+/*
+ * What has been lost just now may be back at any moment, unless it is held down
+ * for not being what its tests say.
+ */
+static unsigned long mpath_longest_wait(const struct mpath_device *path)
+{
+	if (time_after(jiffies, path->failed_at + MPATH_DEGRADED_TIME))
+		return MPATH_BACKOFF_MAX;
+	return max(path->backoff, MPATH_BACKOFF_URGENT);
 }
 
 /*
@@ -656,7 +674,8 @@ static void mpath_fail_path(struct mpath_device *path)
 	if (time_after(jiffies, path->recovered_at + MPATH_TRUST_TIME))
 		path->backoff = MPATH_BACKOFF_MIN;
 	else
-		path->backoff = mpath_next_backoff(path);
+		path->backoff = mpath_next_backoff(path,
+						   MPATH_BACKOFF_MAX);
 	path->failed = true;
 	path->failed_at = jiffies;
 	mpath_update_path(path);
@@ -679,7 +698,8 @@ static void mpath_path_tested(struct mpath_device *path, blk_status_t status)
 	} else {
 		if (time_after(jiffies, path->failed_at + MPATH_DEGRADED_TIME))
 			path->degraded = true;
-		path->backoff = mpath_next_backoff(path);
+		path->backoff = mpath_next_backoff(path,
+						   mpath_longest_wait(path));
 		queue_delayed_work(mpath_test_wq, &path->test_work,
 				   path->backoff);
 	}
@@ -694,7 +714,9 @@ static blk_status_t mpath_test_read(struct mpath_device *path)
 	struct bio_vec bvec;
 	struct bio bio;
 
-	bio_init(&bio, bdev, &bvec, 1, REQ_OP_READ | REQ_FAILFAST_TRANSPORT);
+	/* REQ_FAILFAST_DRIVER tells it from a clone: it goes to a failed path. */
+	bio_init(&bio, bdev, &bvec, 1,
+		 REQ_OP_READ | REQ_FAILFAST_TRANSPORT | REQ_FAILFAST_DRIVER);
 	bio.bi_iter.bi_sector = 0;
 	__bio_add_page(&bio, mpath_scratch_page, bdev_logical_block_size(bdev),
 		       0);
@@ -735,6 +757,32 @@ static void mpath_uncount_io(struct mpath_device *path, struct mpath_io *io)
 	io->counted = false;
 }
 
+/*
+ * Clones come from a cache of each CPU, whoever the issuer is, and go back there
+ * unless the pool wants its reserve to be filled: others may wait for that.
+ */
+static struct bio *mpath_alloc_clone(struct mpath_head *head, struct bio *bio,
+				     gfp_t gfp)
+{
+	blk_opf_t opf = bio->bi_opf;
+	struct bio *clone;
+
+	bio->bi_opf |= REQ_ALLOC_CACHE;
+	clone = bio_alloc_clone(NULL, bio, gfp, &head->bio_pool);
+	bio->bi_opf = opf;
+	/* It has the same vectors: if that is one, there is nothing to split. */
+	if (likely(clone))
+		clone->bi_vcnt = bio->bi_vcnt;
+	return clone;
+}
+
+static void mpath_free_clone(struct bio *clone)
+{
+	if (unlikely(!mempool_is_saturated(&clone->bi_pool->bio_pool)))
+		clone->bi_opf &= ~REQ_ALLOC_CACHE;
+	bio_put(clone);
+}
+
 static void mpath_end_io(struct mpath_io *io, blk_status_t status)
 {
 	struct bio *bio = io->clone.bi_private;
@@ -743,36 +791,43 @@ static void mpath_end_io(struct mpath_io *io, blk_status_t status)
 		bio->bi_status = status;
 	if (io->accounted)
 		bio_end_io_acct(bio, io->start);
-	bio_put(&io->clone);
+	mpath_free_clone(&io->clone);
 	bio_endio(bio);
 }
 
 /*
- * Give a bio that failed on @path to another try, if it may help. The worker
- * sends it, as completion neither sleeps nor looks anything up.
+ * A bio has failed on @path: give it to another try, if that may help. The
+ * worker sends it, as completion neither sleeps nor looks anything up.
  */
-static bool mpath_failover(struct mpath_device *path, struct mpath_io *io)
+static noinline bool mpath_failover(struct mpath_device *path,
+				    struct mpath_io *io)
 {
 	struct mpath_head *head = path->head;
+	blk_status_t status = io->clone.bi_status;
 	unsigned long flags;
+	bool again;
 
-	if (!mpath_is_path_error(io->clone.bi_status))
+	/* No error, but that the issuer did not want to wait. */
+	if (status == BLK_STS_AGAIN)
 		return false;
-	if (++io->tries >= MPATH_MAX_TRIES)
-		return false;
+	again = mpath_is_path_error(status) && ++io->tries < MPATH_MAX_TRIES;
+	if (again)
+		trace_mpath_failover(path, io->clone.bi_private, status);
 
-	trace_mpath_failover(path, io->clone.bi_private, io->clone.bi_status);
 	spin_lock_irqsave(&head->lock, flags);
-	mpath_fail_path(path);
 	path->nr_errors++;
-	path->last_error = io->clone.bi_status;
+	path->last_error = status;
 	path->last_error_at = ktime_get_real_seconds();
-	head->nr_failovers++;
-	head->nr_parked++;
-	bio_list_add(&head->parked, &io->clone);
-	mpath_kick(head);
+	if (again) {
+		mpath_fail_path(path);
+		path->nr_failovers++;
+		head->nr_failovers++;
+		head->nr_parked++;
+		bio_list_add(&head->parked, &io->clone);
+		mpath_kick(head);
+	}
 	spin_unlock_irqrestore(&head->lock, flags);
-	return true;
+	return again;
 }
 
 /*
@@ -780,7 +835,7 @@ static bool mpath_failover(struct mpath_device *path, struct mpath_io *io)
  * zeroes, and sets the limit of its own disk to none. The issuer goes by that
  * of the head.
  */
-static void mpath_learn_limits(struct bio *clone)
+static noinline void mpath_learn_limits(struct bio *clone)
 {
 	struct bio *bio = clone->bi_private;
 
@@ -878,9 +933,10 @@ static bool mpath_no_path(struct mpath_head *head, struct mpath_io *io,
 		status = BLK_STS_AGAIN;
 	} else {
 		parked = true;
-		head->nr_waited++;
+		head->nr_waited += !io->waited;
+		io->waited = true;
 		head->nr_parked++;
-		trace_mpath_park(head, io->clone.bi_private, io->tries);
+		trace_mpath_park(io->clone.bi_private, io->tries);
 		bio_list_add(&head->parked, &io->clone);
 		queue_delayed_work(mpath_io_wq, &head->requeue_work,
 				   mpath_patience(head));
@@ -892,7 +948,7 @@ unlock:
 		return false;
 	if (parked)
 		return true;
-	trace_mpath_no_path(head, io->clone.bi_private, io->tries);
+	trace_mpath_no_path(io->clone.bi_private, io->tries);
 	mpath_end_io(io, status);
 	return true;
 }
@@ -919,7 +975,7 @@ static struct mpath_io *mpath_alloc_io(struct mpath_head *head, struct bio *bio)
 	struct mpath_io *io;
 	struct bio *clone;
 
-	clone = bio_alloc_clone(NULL, bio, gfp, &head->bio_pool);
+	clone = mpath_alloc_clone(head, bio, gfp);
 	if (unlikely(!clone))
 		return NULL;
 
@@ -928,6 +984,7 @@ static struct mpath_io *mpath_alloc_io(struct mpath_head *head, struct bio *bio)
 	io->path = NULL;
 	io->tries = 0;
 	io->counted = false;
+	io->waited = false;
 	io->accounted = blk_queue_io_stat(bdev_get_queue(bio->bi_bdev));
 	if (io->accounted)
 		io->start = bio_start_io_acct(bio);
@@ -947,6 +1004,18 @@ static void mpath_start_bio(struct mpath_head *head, struct bio *bio)
 	bio_endio(bio);
 }
 
+/*
+ * The paths split the clones to their own limits, how they are cut into segments
+ * included. What only the head knows of is how much may go to a path at once.
+ */
+static bool mpath_may_need_split(struct bio *bio)
+{
+	if (bio_op(bio) != REQ_OP_READ && bio_op(bio) != REQ_OP_WRITE)
+		return true;
+	return bio_sectors(bio) >
+	       queue_max_sectors(bdev_get_queue(bio->bi_bdev));
+}
+
 /**
  * mpath_submit_bio - the ->submit_bio of a head's disk
  * @bio: a bio for a disk whose ->private_data is the head
@@ -957,9 +1026,12 @@ void mpath_submit_bio(struct bio *bio)
 {
 	struct mpath_head *head = bio->bi_bdev->bd_disk->private_data;
 
-	bio = bio_split_to_limits(bio);
-	if (bio)
-		mpath_start_bio(head, bio);
+	if (unlikely(mpath_may_need_split(bio))) {
+		bio = bio_split_to_limits(bio);
+		if (!bio)
+			return;
+	}
+	mpath_start_bio(head, bio);
 }
 EXPORT_SYMBOL_GPL(mpath_submit_bio);
 
@@ -985,7 +1057,7 @@ static int mpath_renew_clone(struct mpath_io *io)
 
 static void mpath_resend_io(struct mpath_head *head, struct mpath_io *io)
 {
-	trace_mpath_requeue(head, io->clone.bi_private, io->tries);
+	trace_mpath_requeue(io->clone.bi_private, io->tries);
 	if (mpath_renew_clone(io))
 		mpath_end_io(io, BLK_STS_RESOURCE);
 	else
@@ -1076,7 +1148,7 @@ EXPORT_SYMBOL_GPL(mpath_set_iopolicy);
  * @path: a path that has joined a head
  * @disabled: whether it is to be kept free of I/O from now on
  *
- * I/O that is on the path stays there until it is done.
+ * I/O that the path's driver has been given stays there until it is done.
  *
  * Context: any.
  */
@@ -1256,15 +1328,21 @@ static void mpath_flush_parked(struct mpath_head *head)
  */
 static void mpath_bury(struct mpath_head *head)
 {
+	struct gendisk *disk = head->disk;
+
 	mpath_flush_parked(head);
 	cancel_work_sync(&head->scan_work);
 	cancel_work_sync(&head->event_work);
 
-	if (head->disk)
-		del_gendisk(head->disk);
+	if (disk)
+		del_gendisk(disk);
 	head->ops->dead(head);
-	if (head->disk)
-		put_disk(head->disk);
+	if (disk) {
+		spin_lock_irq(&head->lock);
+		head->disk = NULL;
+		spin_unlock_irq(&head->lock);
+		put_disk(disk);
+	}
 	kref_put(&head->kref, mpath_release);
 }
 
@@ -1833,6 +1911,8 @@ void mpath_leave(struct mpath_device *path)
 	if (!dead && listed) {
 		mpath_unlink_path(path);
 		mpath_unlist_path(path);
+		if (path->announced)
+			mpath_send_event(head, "path-unusable", path);
 	}
 	mpath_unlock(head);
 
@@ -2019,31 +2099,19 @@ static ssize_t mpath_parked_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(mpath_parked);
 
-/* Counters are read as they are, and set to zero by writing a zero. */
-struct mpath_counter_attribute {
-	struct device_attribute	attr;
-	size_t			offset;
-};
-
-static unsigned long *mpath_attr_to_counter(struct device *dev,
-					    struct device_attribute *attr)
+/**
+ * mpath_store_counter - set a counter to zero, by the ->store of its attribute
+ * @head: the head that it belongs to, or the one of its path
+ * @counter: a counter that only changes under the head's lock
+ * @buf: what has been written, which must be a zero
+ * @count: its length
+ *
+ * Context: process.
+ * Return: @count, or an errno.
+ */
+ssize_t mpath_store_counter(struct mpath_head *head, unsigned long *counter,
+			    const char *buf, size_t count)
 {
-	return (void *)mpath_dev_to_head(dev) +
-	       container_of(attr, struct mpath_counter_attribute, attr)->offset;
-}
-
-static ssize_t mpath_counter_show(struct device *dev,
-				  struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%lu\n",
-			  READ_ONCE(*mpath_attr_to_counter(dev, attr)));
-}
-
-static ssize_t mpath_counter_store(struct device *dev,
-				   struct device_attribute *attr,
-				   const char *buf, size_t count)
-{
-	struct mpath_head *head = mpath_dev_to_head(dev);
 	unsigned long value;
 	int ret;
 
@@ -2053,17 +2121,35 @@ static ssize_t mpath_counter_store(struct device *dev,
 	if (value)
 		return -EINVAL;
 	spin_lock_irq(&head->lock);
-	WRITE_ONCE(*mpath_attr_to_counter(dev, attr), 0);
+	WRITE_ONCE(*counter, 0);
 	spin_unlock_irq(&head->lock);
 	return count;
 }
+EXPORT_SYMBOL_GPL(mpath_store_counter);
+
+static unsigned long *mpath_dev_to_counter(struct device *dev,
+					   struct device_attribute *attr)
+{
+	return mpath_attr_to_counter(mpath_dev_to_head(dev), attr);
+}
+
+static ssize_t mpath_counter_show(struct device *dev,
+				  struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n",
+			  READ_ONCE(*mpath_dev_to_counter(dev, attr)));
+}
+
+static ssize_t mpath_counter_store(struct device *dev,
+				   struct device_attribute *attr,
+				   const char *buf, size_t count)
+{
+	return mpath_store_counter(mpath_dev_to_head(dev),
+				   mpath_dev_to_counter(dev, attr), buf, count);
+}
 
 #define MPATH_COUNTER(_name, _member)					\
-	static struct mpath_counter_attribute mpath_attr_##_name = {	\
-		.attr	= __ATTR(mpath_##_name, 0644,			\
-				 mpath_counter_show, mpath_counter_store), \
-		.offset	= offsetof(struct mpath_head, _member),		\
-	}
+	MPATH_COUNTER_ATTR(mpath, _name, struct mpath_head, _member)
 
 MPATH_COUNTER(failovers, nr_failovers);
 MPATH_COUNTER(waited, nr_waited);
@@ -2106,11 +2192,12 @@ static int __init mpath_init(void)
 		return -ENOMEM;
 	mpath_io_wq = alloc_workqueue("mpath_io",
 				      WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI,
-				      0);
+				      WQ_MAX_ACTIVE);
 	if (!mpath_io_wq)
 		goto free_page;
 	mpath_test_wq = alloc_workqueue("mpath_test",
-					WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+					WQ_MEM_RECLAIM | WQ_UNBOUND,
+					WQ_MAX_ACTIVE);
 	if (!mpath_test_wq)
 		goto destroy_io_wq;
 	mpath_life_wq = alloc_workqueue("mpath_life", WQ_UNBOUND, 0);

@@ -952,11 +952,22 @@ static void mpath_kunit_backoff(struct kunit *test)
 	/* Another one serves: there is time. */
 	mpath_kunit_list(test, 1, MPATH_OPTIMIZED);
 	mpath_kunit_fail(path);
-	for (i = 0; i < 10; i++) {
+	for (i = 0; i < 5; i++) {
 		KUNIT_EXPECT_EQ(test, path->backoff, expected);
 		mpath_path_tested(path, BLK_STS_IOERR);
-		expected = min(2 * expected, (unsigned long)MPATH_BACKOFF_MAX);
+		expected = min(2 * expected, MPATH_BACKOFF_URGENT);
 	}
+	KUNIT_EXPECT_EQ(test, path->backoff, MPATH_BACKOFF_URGENT);
+	path->failed_at = jiffies - MPATH_DEGRADED_TIME - 1;
+	for (i = 0; i < 10; i++) {
+		expected = min(2 * expected, (unsigned long)MPATH_BACKOFF_MAX);
+		mpath_path_tested(path, BLK_STS_IOERR);
+		KUNIT_EXPECT_EQ(test, path->backoff, expected);
+	}
+	KUNIT_EXPECT_EQ(test, path->backoff, (unsigned long)MPATH_BACKOFF_MAX);
+	/* It has passed a test and failed again. */
+	path->failed_at = jiffies;
+	mpath_path_tested(path, BLK_STS_IOERR);
 	KUNIT_EXPECT_EQ(test, path->backoff, (unsigned long)MPATH_BACKOFF_MAX);
 	mod_delayed_work(mpath_test_wq, &path->test_work, 1000 * HZ);
 
@@ -1182,7 +1193,7 @@ static struct mpath_io *mpath_kunit_io(struct kunit *test, unsigned int nr,
 	bio->bi_end_io = mpath_kunit_end_bio;
 	ctx->bios[nr]->ended = 0;
 
-	clone = bio_alloc_clone(NULL, bio, GFP_KERNEL, &ctx->head->bio_pool);
+	clone = mpath_alloc_clone(ctx->head, bio, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, clone);
 	clone->bi_private = bio;
 	io = mpath_clone_to_io(clone);
@@ -1190,6 +1201,7 @@ static struct mpath_io *mpath_kunit_io(struct kunit *test, unsigned int nr,
 	io->tries = 0;
 	io->accounted = false;
 	io->counted = false;
+	io->waited = false;
 	return io;
 }
 
@@ -1371,6 +1383,7 @@ static void mpath_kunit_counters(struct kunit *test)
 	io->clone.bi_status = BLK_STS_TRANSPORT;
 	mpath_end_clone(&io->clone);
 	KUNIT_EXPECT_EQ(test, path->nr_errors, 1);
+	KUNIT_EXPECT_EQ(test, path->nr_failovers, 1);
 	KUNIT_EXPECT_EQ(test, blk_status_to_errno(path->last_error), -ENOLINK);
 	KUNIT_EXPECT_GT(test, path->last_error_at, 0);
 	KUNIT_EXPECT_EQ(test, path->nr_changes, changes + 1);
@@ -1577,14 +1590,17 @@ static void mpath_kunit_renewed_clone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, clone->bi_iter.bi_size, 8192);
 	KUNIT_EXPECT_EQ(test, clone->bi_ioprio, bio->bi_ioprio);
 	KUNIT_EXPECT_EQ(test, (__force u32)clone->bi_opf,
-			(__force u32)(REQ_OP_WRITE | REQ_SYNC | REQ_FUA));
+			(__force u32)(REQ_OP_WRITE | REQ_SYNC | REQ_FUA |
+				      REQ_ALLOC_CACHE));
 	KUNIT_EXPECT_FALSE(test, bio_flagged(clone, BIO_REMAPPED));
 	KUNIT_EXPECT_PTR_EQ(test, clone->bi_pool, pool);
 	KUNIT_EXPECT_PTR_EQ(test, clone->bi_private, (void *)bio);
 	KUNIT_EXPECT_EQ(test, io->tries, 5);
 	/* The issuer's own is untouched. */
 	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 0);
-	KUNIT_EXPECT_TRUE(test, bio->bi_opf & REQ_NOWAIT);
+	KUNIT_EXPECT_EQ(test, (__force u32)bio->bi_opf,
+			(__force u32)(REQ_OP_WRITE | REQ_SYNC | REQ_FUA |
+				      REQ_NOWAIT));
 
 	mpath_end_io(io, BLK_STS_OK);
 	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 1);
@@ -1593,6 +1609,28 @@ static void mpath_kunit_renewed_clone(struct kunit *test)
 static void *mpath_kunit_no_element(gfp_t gfp, void *pool_data)
 {
 	return NULL;
+}
+
+/* B14: clones are kept in a cache, but not while the pool lacks some. */
+static void mpath_kunit_reserve_first(struct kunit *test)
+{
+	struct mpath_kunit *ctx = test->priv;
+	mempool_t *pool = &ctx->head->bio_pool.bio_pool;
+	mempool_alloc_t *alloc = pool->alloc;
+	struct mpath_io *io;
+	void *element;
+
+	pool->alloc = mpath_kunit_no_element;
+	element = mempool_alloc(pool, GFP_NOWAIT);
+	KUNIT_ASSERT_NOT_NULL(test, element);
+	io = mpath_kunit_io(test, 0, REQ_OP_READ);
+	KUNIT_EXPECT_EQ(test, pool->curr_nr, MPATH_BIO_POOL_SIZE - 2);
+	mpath_end_io(io, BLK_STS_OK);
+	KUNIT_EXPECT_EQ(test, pool->curr_nr, MPATH_BIO_POOL_SIZE - 1);
+
+	pool->alloc = alloc;
+	mempool_free(element, pool);
+	KUNIT_EXPECT_EQ(test, pool->curr_nr, MPATH_BIO_POOL_SIZE);
 }
 
 /* B7: no memory for a clone: who does not want to wait for some is told so. */
@@ -1833,6 +1871,7 @@ static struct kunit_case mpath_kunit_cases[] = {
 	KUNIT_CASE(mpath_kunit_change_wakes),
 	KUNIT_CASE(mpath_kunit_parked_keep_order),
 	KUNIT_CASE(mpath_kunit_renewed_clone),
+	KUNIT_CASE(mpath_kunit_reserve_first),
 	KUNIT_CASE(mpath_kunit_no_clone),
 	KUNIT_CASE(mpath_kunit_next_life),
 	KUNIT_CASE(mpath_kunit_members),

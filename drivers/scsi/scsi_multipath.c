@@ -227,59 +227,6 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_path_state);
 
-/* Returns false if that is not possible now. */
-static bool scsi_mpath_read_id_again(struct scsi_device *sdev)
-{
-	bool running;
-
-	device_lock(&sdev->sdev_gendev);
-	running = sdev->sdev_state == SDEV_RUNNING;
-	if (running) {
-		scsi_attach_vpd(sdev);
-		scsi_mpath_check_id(sdev);
-	}
-	device_unlock(&sdev->sdev_gendev);
-	return running;
-}
-
-/*
- * A device that has been away may be another one, and gets no I/O before its
- * identity has been compared. One whose size could not be read, because it or
- * the path to it was not there at that moment, is a disk without a size until
- * it is scanned again.
- */
-static void scsi_mpath_check_device(struct scsi_mpath_device *smdev)
-{
-	bool seen = true;
-
-	if (READ_ONCE(smdev->checking))
-		seen = scsi_mpath_read_id_again(smdev->sdev);
-
-	spin_lock_irq(&smdev->lock);
-	if (!seen)
-		smdev->away = true;
-	smdev->checking = false;
-	spin_unlock_irq(&smdev->lock);
-	__scsi_mpath_state_changed(smdev);
-
-	if (!smdev->path.sized &&
-	    mpath_state_is_usable(READ_ONCE(smdev->path.transport)))
-		scsi_rescan_device(smdev->sdev);
-}
-
-static void scsi_mpath_check_work(struct work_struct *work)
-{
-	struct scsi_mpath_device *smdev =
-		container_of(to_delayed_work(work), struct scsi_mpath_device,
-			     check_work);
-
-	/* Who comes from now on finds something that is not looked at yet. */
-	clear_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags);
-	smp_mb__after_atomic();	/* before it is looked at */
-	scsi_mpath_check_device(smdev);
-	scsi_device_put(smdev->sdev);
-}
-
 /* The last reference is not put here, which may be in atomic context. */
 static void scsi_mpath_queue_check(struct scsi_mpath_device *smdev,
 				   unsigned long delay)
@@ -293,6 +240,111 @@ static void scsi_mpath_queue_check(struct scsi_mpath_device *smdev,
 	queue_delayed_work(scsi_mpath_wq, &smdev->check_work, delay);
 }
 
+/* Returns false if that has been done often enough. */
+static bool scsi_mpath_check_later(struct scsi_mpath_device *smdev)
+{
+	unsigned long delay = smdev->check_delay;
+
+	if (delay > SCSI_MPATH_CHECK_MAX)
+		return false;
+	smdev->check_delay = 2 * delay;
+	scsi_mpath_queue_check(smdev, delay);
+	return true;
+}
+
+static void scsi_mpath_set_other_id(struct scsi_mpath_device *smdev,
+				    bool other, const char *vpd_id)
+{
+	if (other == smdev->other_id)
+		return;
+	if (other)
+		sdev_printk(KERN_ERR, smdev->sdev,
+			    "multipath: was a path to %s, is now %s: not used, delete it and scan again\n",
+			    smdev->head->vpd_id, vpd_id);
+	else
+		sdev_printk(KERN_INFO, smdev->sdev,
+			    "multipath: is a path to %s again\n", vpd_id);
+	WRITE_ONCE(smdev->other_id, other);
+	__scsi_mpath_state_changed(smdev);
+}
+
+/* Returns 0, -ENODEV if the device is away, or -EIO if it does not answer. */
+static int scsi_mpath_read_id_again(struct scsi_device *sdev)
+{
+	/* Under the lock it cannot wake up while the system does. */
+	bool awake = !scsi_autopm_get_device(sdev);
+	const struct scsi_vpd *old;
+	int ret = -ENODEV;
+
+	device_lock(&sdev->sdev_gendev);
+	if (sdev->sdev_state == SDEV_RUNNING) {
+		/* Others may replace the page; all that counts is if it is new. */
+		old = rcu_access_pointer(sdev->vpd_pg83);
+		scsi_attach_vpd(sdev);
+		ret = rcu_access_pointer(sdev->vpd_pg83) == old ? -EIO : 0;
+		if (!ret)
+			scsi_mpath_check_id(sdev);
+	}
+	device_unlock(&sdev->sdev_gendev);
+	if (awake)
+		scsi_autopm_put_device(sdev);
+	return ret;
+}
+
+/*
+ * A device that has been away may be another one, and gets no I/O before its
+ * identity has been compared. One whose size could not be read, because it or
+ * the path to it was not there at that moment, is a disk without a size until
+ * it is scanned again.
+ */
+static void scsi_mpath_check_device(struct scsi_mpath_device *smdev)
+{
+	unsigned int turn;
+	bool checking;
+	int ret = 0;
+
+	spin_lock_irq(&smdev->lock);
+	turn = smdev->check_turn;
+	checking = smdev->checking;
+	spin_unlock_irq(&smdev->lock);
+
+	if (checking)
+		ret = scsi_mpath_read_id_again(smdev->sdev);
+	if (ret == -EIO && scsi_mpath_check_later(smdev))
+		return;
+	if (ret == -EIO)
+		scsi_mpath_set_other_id(smdev, true, "unknown");
+
+	/* If it has been away meanwhile, that is for the next time. */
+	spin_lock_irq(&smdev->lock);
+	if (smdev->check_turn == turn) {
+		if (ret == -ENODEV)
+			smdev->away = true;
+		smdev->checking = false;
+	}
+	spin_unlock_irq(&smdev->lock);
+	__scsi_mpath_state_changed(smdev);
+
+	if (!smdev->path.sized &&
+	    mpath_state_is_usable(READ_ONCE(smdev->path.transport)))
+		scsi_rescan_device(smdev->sdev);
+}
+
+static void scsi_mpath_check_work(struct work_struct *work)
+{
+	struct scsi_mpath_device *smdev =
+		container_of(to_delayed_work(work), struct scsi_mpath_device,
+			     check_work);
+	unsigned int noio = memalloc_noio_save();
+
+	/* Who comes from now on finds something that is not looked at yet. */
+	clear_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags);
+	smp_mb__after_atomic();	/* before it is looked at */
+	scsi_mpath_check_device(smdev);
+	scsi_device_put(smdev->sdev);
+	memalloc_noio_restore(noio);
+}
+
 /**
  * scsi_mpath_no_size - have a path scanned again whose size could not be read
  * @smdev: the scsi_device's multipath part
@@ -304,12 +356,7 @@ static void scsi_mpath_queue_check(struct scsi_mpath_device *smdev,
  */
 void scsi_mpath_no_size(struct scsi_mpath_device *smdev)
 {
-	unsigned long delay = smdev->check_delay;
-
-	if (delay > SCSI_MPATH_CHECK_MAX)
-		return;
-	smdev->check_delay = 2 * delay;
-	scsi_mpath_queue_check(smdev, delay);
+	scsi_mpath_check_later(smdev);
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_no_size);
 
@@ -331,6 +378,7 @@ void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 	} else if (smdev->away && smdev->joined) {
 		smdev->away = false;
 		smdev->checking = true;
+		smdev->check_turn++;
 		check = true;
 	}
 	if (smdev->joined)
@@ -392,63 +440,134 @@ static bool scsi_mpath_is_path(struct scsi_device *sdev)
 {
 	struct scsi_mpath_device *smdev = READ_ONCE(sdev->scsi_mpath_dev);
 
-	return smdev && READ_ONCE(smdev->joined);
+	return smdev && READ_ONCE(smdev->member);
+}
+
+/*
+ * A request that is to fail rather than to wait. Those that wake a device up, or
+ * put it to sleep, are the only ones that it takes then.
+ */
+static bool scsi_mpath_fails_fast(const struct request *req)
+{
+	return (req->cmd_flags & REQ_FAILFAST_TRANSPORT) &&
+	       !(req->rq_flags & RQF_PM);
+}
+
+/* From the disk over the paths, which sends it to another path if it fails. */
+static bool scsi_mpath_is_clone(struct request *req)
+{
+	return !blk_rq_is_passthrough(req) &&
+	       (req->cmd_flags & REQ_FAILFAST_MASK) == REQ_FAILFAST_TRANSPORT;
+}
+
+/* Commands have to wait, and nobody knows for how long. */
+static bool scsi_mpath_is_stuck(struct scsi_device *sdev)
+{
+	enum scsi_device_state state = READ_ONCE(sdev->sdev_state);
+
+	return state == SDEV_BLOCK || state == SDEV_CREATED_BLOCK ||
+	       scsi_host_in_recovery(sdev->host);
+}
+
+/* There is no use in waiting here for whoever can go elsewhere. */
+static bool scsi_mpath_is_left(struct scsi_device *sdev)
+{
+	struct mpath_device *path = &sdev->scsi_mpath_dev->path;
+
+	return !mpath_state_is_usable(READ_ONCE(path->state)) ||
+	       scsi_mpath_is_stuck(sdev);
 }
 
 /**
- * scsi_mpath_fails_over - is there another place for a request?
- * @sdev: the scsi_device that it has been sent to
- * @req: the request
+ * __scsi_mpath_may_queue - turn down what need not wait for its path
+ * @sdev: a scsi_device with a scsi_mpath_dev
+ * @scmd: a command that comes out of its queue, not prepared yet
  *
- * Instead of waiting until @sdev takes commands again, a request for which this
- * is true ends with a transport error, and the disk over the paths sends it to
- * another one.
+ * A request of the disk over the paths leaves a path that is not used any more.
+ * If the device takes no commands for a while, so do the test of the path and
+ * the device handler's commands, which would hold up the others.
  *
  * Context: any.
- * Return: true if it comes from the disk over the paths, is its test of one, or
- * a command of the device handler's, which would hold up the others.
+ * Return: BLK_STS_OK; BLK_STS_TRANSPORT, with which the request is to end;
+ * BLK_STS_RESOURCE if it has to wait, see __scsi_mpath_budget().
  */
-bool scsi_mpath_fails_over(struct scsi_device *sdev, struct request *req)
+blk_status_t __scsi_mpath_may_queue(struct scsi_device *sdev,
+				    struct scsi_cmnd *scmd)
 {
-	return scsi_mpath_is_path(sdev) &&
-	       (req->cmd_flags & REQ_FAILFAST_TRANSPORT);
+	struct request *req = scsi_cmd_to_rq(scmd);
+
+	if (unlikely(scsi_mpath_is_left(sdev)) && scsi_mpath_is_path(sdev) &&
+	    scsi_mpath_fails_fast(req) &&
+	    (scsi_mpath_is_clone(req) || scsi_mpath_is_stuck(sdev)))
+		return BLK_STS_TRANSPORT;
+	if (unlikely(scsi_mpath_is_no_budget(scmd->budget_token)))
+		return BLK_STS_RESOURCE;
+	return BLK_STS_OK;
 }
 
 /**
- * scsi_mpath_keep_running - let the requests out of a blocked device's queue
+ * scsi_mpath_path_left - mpath_head_ops.left of SCSI
+ * @path: a path that is not usable any more
+ *
+ * What waits in its queue comes out of it, see __scsi_mpath_may_queue().
+ *
+ * Context: any.
+ */
+void scsi_mpath_path_left(struct mpath_device *path)
+{
+	blk_mq_run_hw_queues(to_scsi_mpath_device(path)->sdev->request_queue,
+			     true);
+}
+EXPORT_SYMBOL_GPL(scsi_mpath_path_left);
+
+/**
+ * __scsi_mpath_budget - let requests come out that are beyond a queue's depth
+ * @sdev: a scsi_device with a scsi_mpath_dev that can take no more commands
+ *
+ * When a path is left, __scsi_mpath_may_queue() has to see them: those that the
+ * driver has may take long to end, if one of them is the reason.
+ *
+ * Context: any.
+ * Return: SCSI_MPATH_NO_BUDGET for a path that is not used any more, a token
+ * with which no command is given to the driver; -1 otherwise.
+ */
+int __scsi_mpath_budget(struct scsi_device *sdev)
+{
+	if (scsi_mpath_is_path(sdev) && scsi_mpath_is_left(sdev))
+		return SCSI_MPATH_NO_BUDGET;
+	return -1;
+}
+
+/**
+ * scsi_mpath_recovery_begins - leave the paths through a host with an error
+ * @shost: a host that takes no commands until its error handler is done
+ *
+ * Context: any, with the host's lock held.
+ */
+void scsi_mpath_recovery_begins(struct Scsi_Host *shost)
+{
+	struct scsi_device *sdev;
+
+	lockdep_assert_held(shost->host_lock);
+
+	__shost_for_each_device(sdev, shost)
+		scsi_mpath_state_changed(sdev);
+}
+
+/**
+ * scsi_mpath_keep_running - is the queue of a blocked device not to be stopped?
  * @sdev: a scsi_device that has just been blocked
  *
- * What the driver has not been given yet is to go to other paths. So the queue
- * of a path is not stopped; scsi_queue_rq() turns down what comes out of it. A
- * command of another origin is put back, and may hold up what follows it for as
- * long as the device is blocked.
+ * What the driver has not been given yet is to go to other paths, and comes out
+ * of the queue for that. A command of another origin is put back, and may hold
+ * up what follows it for as long as the device is blocked.
  *
  * Context: any.
- * Return: false if the queue is to be stopped.
+ * Return: true for a path.
  */
 bool scsi_mpath_keep_running(struct scsi_device *sdev)
 {
-	if (!scsi_mpath_is_path(sdev))
-		return false;
-	blk_mq_run_hw_queues(sdev->request_queue, true);
-	return true;
-}
-
-/**
- * scsi_mpath_recovery_begins - leave a path whose host recovers from an error
- * @sdev: the scsi_device that the error is about
- *
- * It may have as many commands as it takes; those that wait for one of them to
- * end do so until the error handler is done. No more are to join them.
- *
- * Context: any.
- */
-void scsi_mpath_recovery_begins(struct scsi_device *sdev)
-{
-	if (!scsi_mpath_is_path(sdev))
-		return;
-	scsi_mpath_state_changed(sdev);
-	scsi_mpath_keep_running(sdev);
+	return scsi_mpath_is_path(sdev);
 }
 
 /**
@@ -471,8 +590,8 @@ bool scsi_mpath_noretry(struct scsi_cmnd *scmd)
 		fallthrough;
 	case DID_TIME_OUT:
 	case DID_TRANSPORT_DISRUPTED:
-		return scsi_mpath_fails_over(scmd->device,
-					     scsi_cmd_to_rq(scmd));
+		return scsi_mpath_is_path(scmd->device) &&
+		       scsi_mpath_fails_fast(scsi_cmd_to_rq(scmd));
 	default:
 		return false;
 	}
@@ -496,7 +615,7 @@ static bool scsi_mpath_is_reservation(const struct scsi_cmnd *scmd)
 
 /**
  * __scsi_mpath_refuses - keep reservations from a single path
- * @scmd: a command that is about to be given to the driver
+ * @scmd: a passthrough command that is about to be given to the driver
  *
  * A reservation or a registration belongs to the I_T nexus that asked for it
  * (SPC-5, 5.14). Made on one path it would turn the others, which are the same
@@ -510,8 +629,7 @@ bool __scsi_mpath_refuses(struct scsi_cmnd *scmd)
 {
 	struct scsi_device *sdev = scmd->device;
 
-	if (!blk_rq_is_passthrough(scsi_cmd_to_rq(scmd)) ||
-	    !scsi_mpath_is_reservation(scmd) || !scsi_mpath_is_path(sdev))
+	if (!scsi_mpath_is_reservation(scmd) || !scsi_mpath_is_path(sdev))
 		return false;
 
 	dev_warn_ratelimited(&sdev->sdev_gendev,
@@ -538,6 +656,7 @@ int scsi_mpath_join(struct scsi_mpath_device *smdev, struct mpath_head *mpath)
 		return ret;
 	spin_lock_irq(&smdev->lock);
 	smdev->joined = true;
+	WRITE_ONCE(smdev->member, true);
 	smdev->away = false;
 	smdev->checking = false;
 	spin_unlock_irq(&smdev->lock);
@@ -557,6 +676,7 @@ void scsi_mpath_leave(struct scsi_mpath_device *smdev)
 	smdev->joined = false;
 	spin_unlock_irq(&smdev->lock);
 	mpath_leave(&smdev->path);
+	WRITE_ONCE(smdev->member, false);
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_leave);
 
@@ -587,40 +707,38 @@ static bool scsi_mpath_can_ask(const struct scsi_mpath_device *smdev)
 	       !pm_runtime_suspended(&sdev->sdev_gendev);
 }
 
-/* Has any device been given anything since the last time? It hears of changes. */
-static bool scsi_mpath_is_busy(struct scsi_mpath_head *head)
+/* What has been given something since the last time has heard of changes. */
+static void scsi_mpath_find_busy(struct scsi_mpath_head *head)
 {
 	struct scsi_mpath_device *smdev;
-	bool busy = false;
 	int requests;
 
 	mutex_lock(&head->lock);
 	list_for_each_entry(smdev, &head->devices, entry) {
 		requests = atomic_read(&smdev->sdev->iorequest_cnt);
-		if (requests - smdev->requests > SCSI_MPATH_IDLE_REQUESTS)
-			busy = true;
+		smdev->busy = requests - smdev->requests >
+			      SCSI_MPATH_IDLE_REQUESTS;
 		smdev->requests = requests;
 	}
 	mutex_unlock(&head->lock);
-	return busy;
 }
 
 /* Is there something to be learnt of a group, and has it not been asked yet? */
 static bool scsi_mpath_group_wants_probe(struct scsi_mpath_head *head,
-					 int group, bool all)
+					 int group, bool slow)
 {
 	struct scsi_mpath_device *smdev;
-	bool wanted = false;
+	bool busy = false, unusable = false;
 
 	list_for_each_entry(smdev, &head->devices, entry) {
 		if (smdev->group != group)
 			continue;
 		if (smdev->probed == head->probe_turn)
 			return false;
-		if (all || !mpath_state_is_usable(READ_ONCE(smdev->path.state)))
-			wanted = true;
+		busy |= smdev->busy;
+		unusable |= !mpath_state_is_usable(READ_ONCE(smdev->path.state));
 	}
-	return wanted;
+	return unusable || (slow && !busy);
 }
 
 /*
@@ -660,7 +778,7 @@ scsi_mpath_find_standby(struct scsi_mpath_head *head)
 }
 
 static struct scsi_mpath_device *
-scsi_mpath_find_unasked(struct scsi_mpath_head *head, bool all)
+scsi_mpath_find_unasked(struct scsi_mpath_head *head, bool slow)
 {
 	struct scsi_mpath_device *smdev;
 
@@ -668,7 +786,7 @@ scsi_mpath_find_unasked(struct scsi_mpath_head *head, bool all)
 
 	list_for_each_entry(smdev, &head->devices, entry)
 		if (scsi_mpath_can_ask(smdev) &&
-		    scsi_mpath_group_wants_probe(head, smdev->group, all))
+		    scsi_mpath_group_wants_probe(head, smdev->group, slow))
 			return smdev;
 	return NULL;
 }
@@ -678,7 +796,7 @@ scsi_mpath_find_unasked(struct scsi_mpath_head *head, bool all)
  * not answer, it is another one's turn the next time.
  */
 static struct scsi_device *scsi_mpath_next_to_ask(struct scsi_mpath_head *head,
-						  bool all, bool *activate)
+						  bool slow, bool *activate)
 {
 	struct scsi_mpath_device *smdev;
 	struct scsi_device *sdev = NULL;
@@ -688,7 +806,7 @@ static struct scsi_device *scsi_mpath_next_to_ask(struct scsi_mpath_head *head,
 		smdev = scsi_mpath_find_standby(head);
 		*activate = smdev;
 		if (!smdev)
-			smdev = scsi_mpath_find_unasked(head, all);
+			smdev = scsi_mpath_find_unasked(head, slow);
 		if (!smdev)
 			break;
 		smdev->probed = head->probe_turn;
@@ -715,11 +833,12 @@ static void scsi_mpath_ask(struct scsi_device *sdev, bool activate)
 
 static void scsi_mpath_probe(struct scsi_mpath_head *head, bool slow)
 {
-	bool busy = scsi_mpath_is_busy(head), activate;
 	struct scsi_device *sdev;
+	bool activate;
 
+	scsi_mpath_find_busy(head);
 	head->probe_turn++;
-	while ((sdev = scsi_mpath_next_to_ask(head, slow && !busy, &activate))) {
+	while ((sdev = scsi_mpath_next_to_ask(head, slow, &activate))) {
 		scsi_mpath_ask(sdev, activate);
 		scsi_device_put(sdev);
 	}
@@ -1025,6 +1144,20 @@ EXPORT_SYMBOL_GPL(scsi_mpath_put_head);
  */
 
 /*
+ * A SCSI name string has zeroes after its end. Were they anywhere else, two names
+ * that are not the same could be taken for one; and a name is shown as a line.
+ */
+static bool scsi_mpath_is_text(const char *id, int len)
+{
+	int i, end = strnlen(id, len);
+
+	for (i = 0; i < end; i++)
+		if (iscntrl(id[i]))
+			return false;
+	return !memchr_inv(id + end, 0, len - end);
+}
+
+/*
  * Get the identification of a device's logical unit. One that does not fit is
  * refused rather than cut, as two logical units may differ in what is cut off.
  * The buffer therefore takes all that scsi_vpd_lun_id() can make of one
@@ -1040,6 +1173,8 @@ static int scsi_mpath_read_id(struct scsi_device *sdev, char *vpd_id)
 	if (!buf)
 		return -ENOMEM;
 	ret = scsi_vpd_lun_id(sdev, buf, max_len);
+	if (ret >= 0 && !scsi_mpath_is_text(buf, ret))
+		ret = -EILSEQ;
 	if (ret >= 0)
 		ret = strscpy(vpd_id, buf, SCSI_MPATH_ID_LEN);
 	if (!ret)
@@ -1065,6 +1200,8 @@ static const char *scsi_mpath_unfit(struct scsi_device *sdev, char *vpd_id)
 	ret = scsi_mpath_read_id(sdev, vpd_id);
 	if (ret == -E2BIG)
 		return "its id in VPD page 0x83 is too long";
+	if (ret == -EILSEQ)
+		return "its id in VPD page 0x83 is not text";
 	if (ret == -ENOMEM)
 		return "out of memory";
 	if (ret < 0)
@@ -1128,7 +1265,8 @@ void scsi_mpath_attach(struct scsi_device *sdev)
  * @sdev: a scsi_device whose VPD pages have been read again
  *
  * A target may put another logical unit in the place of the one that was
- * found. The path is not used any more then, unless it changes back.
+ * found. The path is not used any more then, unless it changes back. Its port
+ * may also have moved to another group.
  *
  * Context: process, may sleep.
  */
@@ -1141,21 +1279,14 @@ void scsi_mpath_check_id(struct scsi_device *sdev)
 
 	if (!smdev)
 		return;
+	mutex_lock(&smdev->head->lock);
+	smdev->group = scsi_vpd_tpg_id(sdev, NULL);
+	mutex_unlock(&smdev->head->lock);
 	ret = scsi_mpath_read_id(sdev, vpd_id);
 	if (ret == -ENOMEM)
 		return;
 	other = ret < 0 || strcmp(vpd_id, smdev->head->vpd_id);
-	if (other == smdev->other_id)
-		return;
-	if (other)
-		sdev_printk(KERN_ERR, sdev,
-			    "multipath: was a path to %s, is now %s: not used, delete it and scan again\n",
-			    smdev->head->vpd_id, ret < 0 ? "unknown" : vpd_id);
-	else
-		sdev_printk(KERN_INFO, sdev,
-			    "multipath: is a path to %s again\n", vpd_id);
-	WRITE_ONCE(smdev->other_id, other);
-	__scsi_mpath_state_changed(smdev);
+	scsi_mpath_set_other_id(smdev, other, ret < 0 ? "unknown" : vpd_id);
 }
 
 /**
@@ -1262,7 +1393,8 @@ int __init scsi_mpath_init(void)
 	int ret;
 
 	scsi_mpath_wq = alloc_workqueue("scsi_mpath",
-					WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+					WQ_MEM_RECLAIM | WQ_UNBOUND,
+					WQ_MAX_ACTIVE);
 	if (!scsi_mpath_wq)
 		return -ENOMEM;
 	ret = class_register(&scsi_mpath_class);

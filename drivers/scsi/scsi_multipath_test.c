@@ -383,22 +383,45 @@ scsi_mpath_test_cmnd(struct kunit *test, struct scsi_device *sdev,
 	return tcmnd;
 }
 
-/* Only what comes from the disk over the paths has another place to go to. */
-static void scsi_mpath_test_fails_over(struct kunit *test)
+static const struct scsi_mpath_test_origin {
+	blk_opf_t	opf;
+	req_flags_t	rq_flags;
+	bool		clone;
+	bool		fails_fast;
+} scsi_mpath_test_origins[] = {
+	{ REQ_OP_READ | REQ_FAILFAST_TRANSPORT, 0, true, true },
+	{ REQ_OP_WRITE | REQ_FUA | REQ_FAILFAST_TRANSPORT, 0, true, true },
+	{ REQ_OP_FLUSH | REQ_FAILFAST_TRANSPORT, 0, true, true },
+	/* the test of a path, the device handler, a device that wakes up */
+	{ REQ_OP_READ | REQ_FAILFAST_TRANSPORT | REQ_FAILFAST_DRIVER, 0,
+	  false, true },
+	{ REQ_OP_DRV_IN | REQ_FAILFAST_MASK, 0, false, true },
+	{ REQ_OP_DRV_IN | REQ_FAILFAST_MASK, RQF_PM, false, false },
+	{ REQ_OP_READ, 0, false, false },
+	{ REQ_OP_READ | REQ_FAILFAST_DEV, 0, false, false },
+	{ REQ_OP_DRV_IN, 0, false, false },
+	{ REQ_OP_DRV_OUT, 0, false, false },
+};
+
+static struct scsi_mpath_test_cmnd *
+scsi_mpath_test_path_cmnd(struct kunit *test, struct scsi_device *sdev)
 {
-	static const struct {
-		blk_opf_t	opf;
-		bool		fails_over;
-	} cases[] = {
-		{ REQ_OP_READ | REQ_FAILFAST_TRANSPORT,		true },
-		{ REQ_OP_WRITE | REQ_FUA | REQ_FAILFAST_TRANSPORT, true },
-		{ REQ_OP_FLUSH | REQ_FAILFAST_TRANSPORT,	true },
-		{ REQ_OP_READ,					false },
-		{ REQ_OP_READ | REQ_FAILFAST_DEV,		false },
-		{ REQ_OP_DRV_IN | REQ_FAILFAST_TRANSPORT,	true },
-		{ REQ_OP_DRV_IN,				false },
-		{ REQ_OP_DRV_OUT,				false },
-	};
+	scsi_mpath_test_naa(sdev, 1);
+	scsi_mpath_attach(sdev);
+	KUNIT_ASSERT_NOT_NULL(test, sdev->scsi_mpath_dev);
+	return scsi_mpath_test_cmnd(test, sdev, 0);
+}
+
+static void scsi_mpath_test_set_origin(struct scsi_mpath_test_cmnd *tcmnd,
+				       unsigned int i)
+{
+	tcmnd->req.cmd_flags = scsi_mpath_test_origins[i].opf;
+	tcmnd->req.rq_flags = scsi_mpath_test_origins[i].rq_flags;
+}
+
+/* C16: for what fails fast, another path is better than the same one again. */
+static void scsi_mpath_test_noretry(struct kunit *test)
+{
 	static const struct {
 		u8	host_byte;
 		bool	noretry;
@@ -412,35 +435,95 @@ static void scsi_mpath_test_fails_over(struct kunit *test)
 	struct scsi_mpath_test *ctx = test->priv;
 	struct scsi_device *sdev = ctx->sdevs[0];
 	struct scsi_mpath_test_cmnd *tcmnd;
-	unsigned int i, j;
+	unsigned int i, j, member;
 
-	tcmnd = scsi_mpath_test_cmnd(test, sdev, cases[0].opf);
-	KUNIT_EXPECT_FALSE(test, scsi_mpath_fails_over(sdev, &tcmnd->req));
+	tcmnd = scsi_mpath_test_path_cmnd(test, sdev);
+	for (member = 0; member < 2; member++) {
+		sdev->scsi_mpath_dev->member = member;
+		for (i = 0; i < ARRAY_SIZE(scsi_mpath_test_origins); i++) {
+			bool fast = scsi_mpath_test_origins[i].fails_fast;
 
-	scsi_mpath_test_naa(sdev, 1);
-	scsi_mpath_attach(sdev);
-	KUNIT_ASSERT_NOT_NULL(test, sdev->scsi_mpath_dev);
-	/* a disk of its own */
-	KUNIT_EXPECT_FALSE(test, scsi_mpath_fails_over(sdev, &tcmnd->req));
-	KUNIT_EXPECT_FALSE(test, scsi_mpath_keep_running(sdev));
-
-	sdev->scsi_mpath_dev->joined = true;
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		tcmnd->req.cmd_flags = cases[i].opf;
-		KUNIT_EXPECT_EQ_MSG(test,
-				    scsi_mpath_fails_over(sdev, &tcmnd->req),
-				    cases[i].fails_over, "case %u", i);
-		for (j = 0; j < ARRAY_SIZE(results); j++) {
-			tcmnd->scmd.result = results[j].host_byte << 16;
-			KUNIT_EXPECT_EQ_MSG(test,
-					    scsi_mpath_noretry(&tcmnd->scmd),
-					    cases[i].fails_over &&
-					    results[j].noretry,
-					    "case %u, host byte %#x", i,
-					    results[j].host_byte);
+			scsi_mpath_test_set_origin(tcmnd, i);
+			for (j = 0; j < ARRAY_SIZE(results); j++) {
+				tcmnd->scmd.result = results[j].host_byte << 16;
+				KUNIT_EXPECT_EQ_MSG(test,
+						    scsi_mpath_noretry(&tcmnd->scmd),
+						    member && fast &&
+						    results[j].noretry,
+						    "member %u, origin %u, host byte %#x",
+						    member, i,
+						    results[j].host_byte);
+			}
 		}
 	}
-	sdev->scsi_mpath_dev->joined = false;
+	sdev->scsi_mpath_dev->member = false;
+}
+
+/* ENOMEM is BLK_STS_RESOURCE here. */
+static int scsi_mpath_test_errno(struct scsi_device *sdev,
+				 struct scsi_mpath_test_cmnd *tcmnd)
+{
+	return blk_status_to_errno(scsi_mpath_may_queue(sdev, &tcmnd->scmd));
+}
+
+static void scsi_mpath_test_queue_check(struct kunit *test,
+					struct scsi_device *sdev,
+					struct scsi_mpath_test_cmnd *tcmnd,
+					bool blocked)
+{
+	struct scsi_mpath_device *smdev = sdev->scsi_mpath_dev;
+	bool usable = mpath_state_is_usable(smdev->path.state);
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, scsi_mpath_keep_running(sdev), smdev->member);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_budget(sdev),
+			smdev->member && (blocked || !usable) ?
+			SCSI_MPATH_NO_BUDGET : -1);
+	for (i = 0; i < ARRAY_SIZE(scsi_mpath_test_origins); i++) {
+		const struct scsi_mpath_test_origin *o =
+			&scsi_mpath_test_origins[i];
+		bool down = smdev->member && o->fails_fast &&
+			    (blocked || (o->clone && !usable));
+
+		scsi_mpath_test_set_origin(tcmnd, i);
+		tcmnd->scmd.budget_token = 0;
+		KUNIT_EXPECT_EQ_MSG(test, scsi_mpath_test_errno(sdev, tcmnd),
+				    down ? -ENOLINK : 0,
+				    "joined %u, blocked %u, %s, origin %u",
+				    smdev->member, blocked,
+				    mpath_state_name(smdev->path.state), i);
+		tcmnd->scmd.budget_token = SCSI_MPATH_NO_BUDGET;
+		KUNIT_EXPECT_EQ(test, scsi_mpath_test_errno(sdev, tcmnd),
+				down ? -ENOLINK : -ENOMEM);
+	}
+}
+
+/* B15: only what has no other place to go to waits on a path that is left. */
+static void scsi_mpath_test_may_queue(struct kunit *test)
+{
+	struct scsi_mpath_test *ctx = test->priv;
+	struct scsi_device *sdev = ctx->sdevs[0];
+	struct scsi_mpath_test_cmnd *tcmnd;
+	struct scsi_mpath_device *smdev;
+	unsigned int state, i;
+
+	tcmnd = scsi_mpath_test_cmnd(test, sdev, REQ_FAILFAST_TRANSPORT);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_test_errno(sdev, tcmnd), 0);
+
+	tcmnd = scsi_mpath_test_path_cmnd(test, sdev);
+	smdev = sdev->scsi_mpath_dev;
+	for (state = 0; state < MPATH_NR_STATES; state++) {
+		smdev->path.state = state;
+		for (i = 0; i < 4; i++) {
+			bool blocked = i & 1;
+
+			smdev->member = i & 2;
+			sdev->sdev_state = blocked ? SDEV_BLOCK : SDEV_RUNNING;
+			scsi_mpath_test_queue_check(test, sdev, tcmnd, blocked);
+		}
+	}
+	smdev->member = false;
+	sdev->sdev_state = SDEV_RUNNING;
 }
 
 /* D9: a reservation would hold on one path only. */
@@ -464,21 +547,16 @@ static void scsi_mpath_test_reservations(struct kunit *test)
 
 	device_initialize(&sdev->sdev_gendev);
 	sdev->sdev_gendev.release = scsi_mpath_test_no_release;
-	sdev->scsi_mpath_dev->joined = true;
+	sdev->scsi_mpath_dev->member = true;
 	for (op = 0; op < 256; op++) {
 		tcmnd->scmd.cmnd[0] = op;
 		tcmnd->scmd.result = 0;
-		tcmnd->req.cmd_flags = REQ_OP_DRV_OUT;
 		KUNIT_EXPECT_EQ_MSG(test, scsi_mpath_refuses(sdev, &tcmnd->scmd),
 				    !!memchr(refused, op, sizeof(refused)),
 				    "command %#02x", op);
-		/* sd's own commands are none */
-		tcmnd->req.cmd_flags = REQ_OP_WRITE;
-		KUNIT_EXPECT_FALSE(test, scsi_mpath_refuses(sdev, &tcmnd->scmd));
 	}
 
 	tcmnd->scmd.cmnd[0] = 0x5f;
-	tcmnd->req.cmd_flags = REQ_OP_DRV_OUT;
 	KUNIT_EXPECT_TRUE(test, scsi_mpath_refuses(sdev, &tcmnd->scmd));
 	KUNIT_EXPECT_EQ(test, tcmnd->scmd.result, SAM_STAT_CHECK_CONDITION);
 	KUNIT_ASSERT_TRUE(test, scsi_normalize_sense(tcmnd->sense,
@@ -487,7 +565,7 @@ static void scsi_mpath_test_reservations(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sshdr.sense_key, ILLEGAL_REQUEST);
 	KUNIT_EXPECT_EQ(test, sshdr.asc, 0x20);
 	KUNIT_EXPECT_EQ(test, sshdr.ascq, 0);
-	sdev->scsi_mpath_dev->joined = false;
+	sdev->scsi_mpath_dev->member = false;
 	put_device(&sdev->sdev_gendev);
 }
 
@@ -593,6 +671,20 @@ static void scsi_mpath_test_ids(struct kunit *test)
 	KUNIT_EXPECT_GT(test, scsi_mpath_read_id(sdev, id), 0);
 	KUNIT_EXPECT_STREQ(test, id, "iqn.x:lun");
 
+	/* as it is in the page, filled with zeroes */
+	scsi_mpath_test_no_designators(sdev);
+	scsi_mpath_test_designator(sdev, SCSI_MPATH_TEST_NAME, "iqn.x:lun\0\0\0",
+				   12);
+	KUNIT_EXPECT_GT(test, scsi_mpath_read_id(sdev, id), 0);
+	KUNIT_EXPECT_STREQ(test, id, "iqn.x:lun");
+
+	/* A longer one before it leaves nothing behind. */
+	scsi_mpath_test_no_designators(sdev);
+	scsi_mpath_test_designator(sdev, SCSI_MPATH_TEST_EUI, bin, 8);
+	scsi_mpath_test_designator(sdev, SCSI_MPATH_TEST_NAME, "iqn.x:lun", 9);
+	KUNIT_EXPECT_GT(test, scsi_mpath_read_id(sdev, id), 0);
+	KUNIT_EXPECT_STREQ(test, id, "iqn.x:lun");
+
 	/* The best of several, wherever it stands. */
 	scsi_mpath_test_no_designators(sdev);
 	scsi_mpath_test_designator(sdev, SCSI_MPATH_TEST_T10, "VENDOR 8serial", 14);
@@ -622,6 +714,13 @@ static void scsi_mpath_test_no_id(struct kunit *test)
 	scsi_mpath_test_no_designators(sdev);
 	scsi_mpath_test_designator(sdev, SCSI_MPATH_TEST_NAME, "\0name", 5);
 	KUNIT_EXPECT_LT(test, scsi_mpath_read_id(sdev, id), 0);
+	/* D14: names that differ in what nobody sees, and one of two lines */
+	scsi_mpath_test_no_designators(sdev);
+	scsi_mpath_test_designator(sdev, SCSI_MPATH_TEST_NAME, "name\0A", 6);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_read_id(sdev, id), -EILSEQ);
+	scsi_mpath_test_no_designators(sdev);
+	scsi_mpath_test_designator(sdev, SCSI_MPATH_TEST_NAME, "a\nb", 3);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_read_id(sdev, id), -EILSEQ);
 	/* no NAA has three bytes */
 	scsi_mpath_test_no_designators(sdev);
 	scsi_mpath_test_designator(sdev, SCSI_MPATH_TEST_NAA, "\x50\1\2", 3);
@@ -1053,7 +1152,8 @@ static struct kunit_case scsi_mpath_test_cases[] = {
 	KUNIT_CASE(scsi_mpath_test_path_state),
 	KUNIT_CASE(scsi_mpath_test_alua_is_known),
 	KUNIT_CASE(scsi_mpath_test_other_id),
-	KUNIT_CASE(scsi_mpath_test_fails_over),
+	KUNIT_CASE(scsi_mpath_test_noretry),
+	KUNIT_CASE(scsi_mpath_test_may_queue),
 	KUNIT_CASE(scsi_mpath_test_reservations),
 	KUNIT_CASE(scsi_mpath_test_mode_words),
 	KUNIT_CASE(scsi_mpath_test_iopolicy_param),

@@ -8,7 +8,10 @@
 
 #include <linux/blkdev.h>
 #include <linux/hdreg.h>
+#include <linux/part_stat.h>
 #include <linux/pr.h>
+#include <linux/sched/mm.h>
+#include <linux/sed-opal.h>
 #include <linux/slab.h>
 #include <scsi/scsi_cmnd.h>
 #include <scsi/scsi_device.h>
@@ -48,43 +51,71 @@ static struct sd_mpath_disk *to_sd_mpath_disk(struct mpath_head *mpath)
 }
 
 /*
- * Get the device of a usable path, to be put with scsi_device_put(). Only the
- * device is kept, not the path, nor its disk: what is asked of it may take
- * hours, and the path must be able to leave meanwhile.
+ * Get a usable path. Only the devices are kept, not the path, nor its gendisk:
+ * what is asked of them may take hours, and the path must be able to leave
+ * meanwhile.
  */
-static struct scsi_device *sd_mpath_get_device(struct gendisk *disk)
+static struct scsi_disk *sd_mpath_get_path(struct gendisk *disk)
 {
 	struct mpath_device *path = mpath_get_path(disk->private_data);
-	struct scsi_device *sdev;
+	struct scsi_disk *sdkp;
 
 	if (!path)
 		return NULL;
-	sdev = to_scsi_mpath_device(path)->sdev;
-	if (scsi_device_get(sdev))
-		sdev = NULL;
+	sdkp = scsi_disk(path->disk);
+	if (scsi_device_get(sdkp->device))
+		sdkp = NULL;
+	else
+		get_device(&sdkp->disk_dev);
 	mpath_put_path(path);
-	return sdev;
+	return sdkp;
+}
+
+static void sd_mpath_put_path(struct scsi_disk *sdkp)
+{
+	struct scsi_device *sdev = sdkp->device;
+
+	put_device(&sdkp->disk_dev);
+	scsi_device_put(sdev);
+}
+
+/* as in sd_open() */
+static int sd_mpath_open(struct gendisk *disk, blk_mode_t mode)
+{
+	if (mode & BLK_OPEN_WRITE && test_bit(GD_READ_ONLY, &disk->state))
+		return -EROFS;
+	return 0;
+}
+
+static int sd_mpath_path_ioctl(struct scsi_disk *sdkp, blk_mode_t mode,
+			       unsigned int cmd, void __user *arg)
+{
+	int ret;
+
+	ret = scsi_ioctl_block_when_processing_errors(sdkp->device, cmd,
+						      mode & BLK_OPEN_NDELAY);
+	if (ret)
+		return ret;
+	if (is_sed_ioctl(cmd))
+		return sed_ioctl(sdkp->opal_dev, cmd, arg);
+	return scsi_ioctl(sdkp->device, mode & BLK_OPEN_WRITE, cmd, arg);
 }
 
 static int sd_mpath_ioctl(struct block_device *bdev, blk_mode_t mode,
 			  unsigned int cmd, unsigned long arg)
 {
-	struct scsi_device *sdev;
+	struct scsi_disk *sdkp;
 	int ret;
 
 	/* as in sd_ioctl(), which would be asked of a path and its whole disk */
 	if (bdev_is_partition(bdev) && !capable(CAP_SYS_RAWIO))
 		return -ENOIOCTLCMD;
 
-	sdev = sd_mpath_get_device(bdev->bd_disk);
-	if (!sdev)
+	sdkp = sd_mpath_get_path(bdev->bd_disk);
+	if (!sdkp)
 		return -EIO;
-	ret = scsi_ioctl_block_when_processing_errors(sdev, cmd,
-						      mode & BLK_OPEN_NDELAY);
-	if (!ret)
-		ret = scsi_ioctl(sdev, mode & BLK_OPEN_WRITE, cmd,
-				 (void __user *)arg);
-	scsi_device_put(sdev);
+	ret = sd_mpath_path_ioctl(sdkp, mode, cmd, (void __user *)arg);
+	sd_mpath_put_path(sdkp);
 	return ret;
 }
 
@@ -93,16 +124,18 @@ static int sd_mpath_getgeo(struct block_device *bdev, struct hd_geometry *geo)
 	sector_t capacity = get_capacity(bdev->bd_disk);
 	int info[3] = { 64, 32, capacity >> 11 };
 	struct scsi_device *sdev;
+	struct scsi_disk *sdkp;
 
-	sdev = sd_mpath_get_device(bdev->bd_disk);
-	if (!sdev)
+	sdkp = sd_mpath_get_path(bdev->bd_disk);
+	if (!sdkp)
 		return -EIO;
+	sdev = sdkp->device;
 	/* The partition table is read through the head's disk. */
 	if (sdev->host->hostt->bios_param)
 		sdev->host->hostt->bios_param(sdev, bdev, capacity, info);
 	else
 		scsicam_bios_param(bdev, capacity, info);
-	scsi_device_put(sdev);
+	sd_mpath_put_path(sdkp);
 
 	geo->heads = info[0];
 	geo->sectors = info[1];
@@ -123,21 +156,54 @@ static int sd_mpath_get_unique_id(struct gendisk *disk, u8 id[16],
 	return ret;
 }
 
-/* See __scsi_mpath_refuses(). Whoever wants a reservation begins with this. */
-static int sd_mpath_pr_register(struct block_device *bdev, u64 old_key,
-				u64 new_key, u32 flags)
+/* See __scsi_mpath_refuses(). */
+static int sd_mpath_pr_refuse(struct block_device *bdev)
 {
 	pr_warn_ratelimited("%s: multipath: persistent reservations are refused, they would hold on one path only\n",
 			    bdev->bd_disk->disk_name);
 	return -EOPNOTSUPP;
 }
 
+static int sd_mpath_pr_register(struct block_device *bdev, u64 old_key,
+				u64 new_key, u32 flags)
+{
+	return sd_mpath_pr_refuse(bdev);
+}
+
+static int sd_mpath_pr_reserve(struct block_device *bdev, u64 key,
+			       enum pr_type type, u32 flags)
+{
+	return sd_mpath_pr_refuse(bdev);
+}
+
+static int sd_mpath_pr_release(struct block_device *bdev, u64 key,
+			       enum pr_type type)
+{
+	return sd_mpath_pr_refuse(bdev);
+}
+
+static int sd_mpath_pr_preempt(struct block_device *bdev, u64 old_key,
+			       u64 new_key, enum pr_type type, bool abort)
+{
+	return sd_mpath_pr_refuse(bdev);
+}
+
+static int sd_mpath_pr_clear(struct block_device *bdev, u64 key)
+{
+	return sd_mpath_pr_refuse(bdev);
+}
+
 static const struct pr_ops sd_mpath_pr_ops = {
 	.pr_register	= sd_mpath_pr_register,
+	.pr_reserve	= sd_mpath_pr_reserve,
+	.pr_release	= sd_mpath_pr_release,
+	.pr_preempt	= sd_mpath_pr_preempt,
+	.pr_clear	= sd_mpath_pr_clear,
 };
 
 static const struct block_device_operations sd_mpath_fops = {
 	.owner		= THIS_MODULE,
+	.open		= sd_mpath_open,
 	.submit_bio	= mpath_submit_bio,
 	.free_disk	= mpath_free_disk,
 	.ioctl		= sd_mpath_ioctl,
@@ -246,6 +312,7 @@ static const struct mpath_head_ops sd_mpath_ops = {
 	.get_state	= scsi_mpath_path_state,
 	.write_cache	= sd_mpath_write_cache,
 	.init_disk	= sd_mpath_init_disk,
+	.left		= scsi_mpath_path_left,
 	.no_path	= sd_mpath_no_path,
 	.dead		= sd_mpath_dead,
 	.release	= sd_mpath_release,
@@ -314,17 +381,21 @@ static int sd_mpath_join_new(struct scsi_mpath_device *smdev)
 static int sd_mpath_join_any(struct scsi_mpath_device *smdev)
 {
 	struct scsi_mpath_head *scsi_head = smdev->head;
+	unsigned int noio;
 	bool new = false;
 	int ret = -ENODEV;
 
 	scsi_mpath_get_head(scsi_head);
 	mutex_lock(&scsi_head->lock);
+	/* Memory must not wait for I/O that waits for a path: probes take this. */
+	noio = memalloc_noio_save();
 	if (scsi_head->mpath)
 		ret = scsi_mpath_join(smdev, scsi_head->mpath);
 	if (ret == -ENODEV) {
 		ret = sd_mpath_join_new(smdev);
 		new = !ret;
 	}
+	memalloc_noio_restore(noio);
 	mutex_unlock(&scsi_head->lock);
 	if (!new)
 		scsi_mpath_put_head(scsi_head);
@@ -361,6 +432,8 @@ bool sd_mpath_join(struct scsi_disk *sdkp)
 	snprintf(disk->disk_name, DISK_NAME_LEN, "%.16s:%u",
 		 to_sd_mpath_disk(smdev->path.head)->name, smdev->path.index);
 	disk->flags |= GENHD_FL_HIDDEN | GENHD_FL_NO_PART;
+	smdev->ios_base = 0;
+	smdev->bytes_base = 0;
 	sdkp->mpath = true;
 	return true;
 }
@@ -557,7 +630,7 @@ static ssize_t mpath_port_depth_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(mpath_port_depth);
 
-/* The latest error for which I/O went to another path, as a negative errno. */
+/* The latest error of I/O, as a negative errno. */
 static ssize_t mpath_last_error_show(struct device *dev,
 				     struct device_attribute *attr, char *buf)
 {
@@ -578,32 +651,21 @@ static ssize_t mpath_last_error_time_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(mpath_last_error_time);
 
-/* Counters, set to zero by writing a zero. */
-struct sd_mpath_counter_attribute {
-	struct device_attribute	attr;
-	size_t			offset;
-};
-
-static unsigned long *sd_mpath_attr_to_counter(struct device *dev,
-					       struct device_attribute *attr)
+/* Per CPU, and there anyway: what the block layer counts for the disk. */
+static u64 sd_mpath_path_ios(struct device *dev)
 {
-	struct mpath_device *path = &sd_mpath_dev_to_smdev(dev)->path;
-
-	return (void *)path +
-	       container_of(attr, struct sd_mpath_counter_attribute,
-			    attr)->offset;
+	return part_stat_read_accum(dev_to_disk(dev)->part0, ios);
 }
 
-static ssize_t sd_mpath_counter_show(struct device *dev,
-				     struct device_attribute *attr, char *buf)
+static u64 sd_mpath_path_bytes(struct device *dev)
 {
-	return sysfs_emit(buf, "%lu\n",
-			  READ_ONCE(*sd_mpath_attr_to_counter(dev, attr)));
+	return (u64)part_stat_read_accum(dev_to_disk(dev)->part0, sectors) <<
+	       SECTOR_SHIFT;
 }
 
-static ssize_t sd_mpath_counter_store(struct device *dev,
-				      struct device_attribute *attr,
-				      const char *buf, size_t count)
+/* Set to zero by writing a zero. */
+static ssize_t sd_mpath_reset_stat(u64 *base, u64 now, const char *buf,
+				   size_t count)
 {
 	unsigned long value;
 	int ret;
@@ -613,19 +675,70 @@ static ssize_t sd_mpath_counter_store(struct device *dev,
 		return ret;
 	if (value)
 		return -EINVAL;
-	WRITE_ONCE(*sd_mpath_attr_to_counter(dev, attr), 0);
+	*base = now;
 	return count;
 }
 
+static ssize_t mpath_ios_show(struct device *dev, struct device_attribute *attr,
+			      char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", sd_mpath_path_ios(dev) -
+			  sd_mpath_dev_to_smdev(dev)->ios_base);
+}
+
+static ssize_t mpath_ios_store(struct device *dev,
+			       struct device_attribute *attr, const char *buf,
+			       size_t count)
+{
+	return sd_mpath_reset_stat(&sd_mpath_dev_to_smdev(dev)->ios_base,
+				   sd_mpath_path_ios(dev), buf, count);
+}
+static DEVICE_ATTR_RW(mpath_ios);
+
+static ssize_t mpath_bytes_show(struct device *dev,
+				struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", sd_mpath_path_bytes(dev) -
+			  sd_mpath_dev_to_smdev(dev)->bytes_base);
+}
+
+static ssize_t mpath_bytes_store(struct device *dev,
+				 struct device_attribute *attr,
+				 const char *buf, size_t count)
+{
+	return sd_mpath_reset_stat(&sd_mpath_dev_to_smdev(dev)->bytes_base,
+				   sd_mpath_path_bytes(dev), buf, count);
+}
+static DEVICE_ATTR_RW(mpath_bytes);
+
+static unsigned long *sd_mpath_dev_to_counter(struct device *dev,
+					      struct device_attribute *attr)
+{
+	return mpath_attr_to_counter(&sd_mpath_dev_to_smdev(dev)->path, attr);
+}
+
+static ssize_t sd_mpath_counter_show(struct device *dev,
+				     struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n",
+			  READ_ONCE(*sd_mpath_dev_to_counter(dev, attr)));
+}
+
+/* The path keeps its head until the files are gone, see sd_mpath_forget(). */
+static ssize_t sd_mpath_counter_store(struct device *dev,
+				      struct device_attribute *attr,
+				      const char *buf, size_t count)
+{
+	return mpath_store_counter(sd_mpath_dev_to_smdev(dev)->path.head,
+				   sd_mpath_dev_to_counter(dev, attr), buf,
+				   count);
+}
+
 #define SD_MPATH_COUNTER(_name, _member)				\
-	static struct sd_mpath_counter_attribute sd_mpath_attr_##_name = { \
-		.attr	= __ATTR(mpath_##_name, 0644,			\
-				 sd_mpath_counter_show,			\
-				 sd_mpath_counter_store),		\
-		.offset	= offsetof(struct mpath_device, _member),	\
-	}
+	MPATH_COUNTER_ATTR(sd_mpath, _name, struct mpath_device, _member)
 
 SD_MPATH_COUNTER(errors, nr_errors);
+SD_MPATH_COUNTER(failovers, nr_failovers);
 SD_MPATH_COUNTER(retries, nr_retries);
 SD_MPATH_COUNTER(state_changes, nr_changes);
 
@@ -638,7 +751,10 @@ static struct attribute *sd_mpath_path_attrs[] = {
 	&dev_attr_mpath_port_depth.attr,
 	&dev_attr_mpath_last_error.attr,
 	&dev_attr_mpath_last_error_time.attr,
+	&dev_attr_mpath_ios.attr,
+	&dev_attr_mpath_bytes.attr,
 	&sd_mpath_attr_errors.attr.attr,
+	&sd_mpath_attr_failovers.attr.attr,
 	&sd_mpath_attr_retries.attr.attr,
 	&sd_mpath_attr_state_changes.attr.attr,
 	NULL

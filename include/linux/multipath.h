@@ -14,6 +14,7 @@
 #include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/completion.h>
+#include <linux/device.h>
 #include <linux/idr.h>
 #include <linux/kref.h>
 #include <linux/list.h>
@@ -135,6 +136,9 @@ enum mpath_life {
  * @init_disk: Give the disk its name, numbers and fops. The latter must have
  *	mpath_submit_bio() and mpath_free_disk(); ->private_data is the head.
  *	May sleep.
+ * @left: A path is not usable any more. The driver may let go of what it has not
+ *	begun yet, for other paths to take. Called in any context, with a
+ *	spinlock held; must not sleep. Optional.
  * @no_path: No path is usable any more. The driver may know how to get one.
  *	Called in any context, with a spinlock held; must not sleep. Optional.
  * @dead: The disk has been deleted, no path will join any more. May sleep.
@@ -146,6 +150,7 @@ struct mpath_head_ops {
 				      bool *preferred);
 	bool (*write_cache)(struct mpath_device *path);
 	void (*init_disk)(struct mpath_head *head, struct gendisk *disk);
+	void (*left)(struct mpath_device *path);
 	void (*no_path)(struct mpath_head *head);
 	void (*dead)(struct mpath_head *head);
 	void (*release)(struct mpath_head *head);
@@ -191,12 +196,13 @@ struct mpath_head_ops {
  * @recovered_at: when @failed was last cleared (jiffies)
  * @backoff: time until the next test (jiffies)
  * @test_work: tests a failed path
- * @nr_errors: bios that the path failed and another try was due for
+ * @nr_errors: bios that the path has ended with an error
+ * @nr_failovers: those of them that were given to another try
  * @nr_retries: bios that came here after another try had failed
  * @nr_changes: how often @state has changed
  * @changed_at: when it last did (jiffies), but from one ALUA state in which a
  *	path may be about to return to another
- * @last_error: the last such error
+ * @last_error: the last error
  * @last_error_at: and when it was (seconds since 1970)
  */
 struct mpath_device {
@@ -229,6 +235,7 @@ struct mpath_device {
 	unsigned long		backoff;
 	struct delayed_work	test_work;
 	unsigned long		nr_errors;
+	unsigned long		nr_failovers;
 	unsigned long		nr_retries;
 	unsigned long		nr_changes;
 	unsigned long		changed_at;
@@ -255,7 +262,8 @@ struct mpath_device {
  * @event_dev: where user space is told of the paths; not @disk, which a change
  *	event has looked at, with I/O, just when that may not be possible
  * @groups: attribute groups of the disk, mpath_disk_link_group among them
- * @disk: the disk, once it has been added
+ * @disk: the disk, once it has been added, until it has been deleted; cleared
+ *	under @lock
  * @bio_pool: the clones
  * @iopolicy: &enum mpath_iopolicy
  * @current_path: per node, the path that numa last chose
@@ -339,6 +347,33 @@ static inline bool mpath_is_serving(const struct mpath_head *head)
 {
 	return READ_ONCE(head->outlook) == MPATH_SERVING;
 }
+
+/*
+ * Counters in sysfs, set to zero by writing a zero. One attribute each, with
+ * PREFIX_counter_show() and PREFIX_counter_store() of whoever has them.
+ */
+struct mpath_counter_attribute {
+	struct device_attribute	attr;
+	size_t			offset;
+};
+
+#define MPATH_COUNTER_ATTR(_prefix, _name, _struct, _member)		\
+	static struct mpath_counter_attribute _prefix##_attr_##_name = {	\
+		.attr	= __ATTR(mpath_##_name, 0644,			\
+				 _prefix##_counter_show,		\
+				 _prefix##_counter_store),		\
+		.offset	= offsetof(_struct, _member),			\
+	}
+
+static inline unsigned long *mpath_attr_to_counter(void *object,
+						   struct device_attribute *attr)
+{
+	return object + container_of(attr, struct mpath_counter_attribute,
+				     attr)->offset;
+}
+
+ssize_t mpath_store_counter(struct mpath_head *head, unsigned long *counter,
+			    const char *buf, size_t count);
 
 extern const struct attribute_group mpath_disk_attr_group;
 extern const struct attribute_group mpath_disk_link_group;

@@ -73,15 +73,20 @@ struct scsi_mpath_head {
  * @sdev: the scsi_device
  * @head: the logical unit, kept by a reference to its @dev
  * @entry: in the head's list, under the head's lock
- * @group: target port group; under the head's lock, as are the following two
+ * @group: target port group; under the head's lock, as are the following three
  * @requests: commands that the scsi_device had been given at the last probe
+ * @busy: they had become more since the one before
  * @probed: the head's turn in which this device was asked
  * @access_state: the last that was heard of; under the device handler's lock
  * @check_work: looks at the device again; holds a reference to it while it is
  *	queued
- * @check_delay: how long to wait if its size could not be read (jiffies)
+ * @check_delay: how long to wait if it could not be read (jiffies)
+ * @check_turn: counts the times that @checking was set; under @lock
+ * @ios_base: I/Os of the path's disk when they were last set to zero
+ * @bytes_base: bytes, likewise
  * @lock: protects @joined, @away and @checking; taken in any context
  * @joined: @path is a member of a head
+ * @member: from then on, and until no bio of the head is on the path
  * @flags: SCSI_MPATH_CHECK_QUEUED
  * @away: the scsi_device has not been running since it was last looked at
  * @checking: it is about to be looked at; gets no I/O until then
@@ -99,13 +104,18 @@ struct scsi_mpath_device {
 	struct list_head	entry;
 	int			group;
 	int			requests;
+	bool			busy;
 	unsigned int		probed;
 	unsigned char		access_state;
 	struct delayed_work	check_work;
 	unsigned long		check_delay;
+	unsigned int		check_turn;
 	unsigned long		flags;
+	u64			ios_base;
+	u64			bytes_base;
 	spinlock_t		lock; /* whether it has joined */
 	bool			joined;
+	bool			member;
 	bool			away;
 	bool			checking;
 	bool			attached;
@@ -172,6 +182,7 @@ static inline void scsi_mpath_alua_over(struct scsi_device *sdev)
 
 enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 				       bool *preferred);
+void scsi_mpath_path_left(struct mpath_device *path);
 int scsi_mpath_join(struct scsi_mpath_device *smdev, struct mpath_head *mpath);
 void scsi_mpath_leave(struct scsi_mpath_device *smdev);
 void scsi_mpath_no_size(struct scsi_mpath_device *smdev);

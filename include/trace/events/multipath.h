@@ -11,9 +11,8 @@
 
 /* A bio of a head's disk, and how often paths have failed it. */
 DECLARE_EVENT_CLASS(mpath_bio,
-		    TP_PROTO(struct mpath_head *mpath, struct bio *bio,
-			     unsigned int tries),
-		    TP_ARGS(mpath, bio, tries),
+		    TP_PROTO(struct bio *bio, unsigned int tries),
+		    TP_ARGS(bio, tries),
 		    TP_STRUCT__entry(__field(dev_t, dev)
 				     __field(sector_t, sector)
 				     __field(u32, op)
@@ -29,19 +28,16 @@ DECLARE_EVENT_CLASS(mpath_bio,
 );
 
 DEFINE_EVENT(mpath_bio, mpath_park,
-	     TP_PROTO(struct mpath_head *mpath, struct bio *bio,
-		      unsigned int tries),
-	     TP_ARGS(mpath, bio, tries));
+	     TP_PROTO(struct bio *bio, unsigned int tries),
+	     TP_ARGS(bio, tries));
 
 DEFINE_EVENT(mpath_bio, mpath_requeue,
-	     TP_PROTO(struct mpath_head *mpath, struct bio *bio,
-		      unsigned int tries),
-	     TP_ARGS(mpath, bio, tries));
+	     TP_PROTO(struct bio *bio, unsigned int tries),
+	     TP_ARGS(bio, tries));
 
 DEFINE_EVENT(mpath_bio, mpath_no_path,
-	     TP_PROTO(struct mpath_head *mpath, struct bio *bio,
-		      unsigned int tries),
-	     TP_ARGS(mpath, bio, tries));
+	     TP_PROTO(struct bio *bio, unsigned int tries),
+	     TP_ARGS(bio, tries));
 
 /* A bio that is sent to a path. */
 TRACE_EVENT(mpath_select,
