@@ -264,7 +264,7 @@ t_read_only() {
 	is "ro" 1 "$(head_attr ro)"
 	is "blockdev --getro" 1 "$(blockdev --getro /dev/sda)"
 	is "read" none "$(errno_of read_block sda)"
-	is "write" EPERM "$(errno_of write_block sda)"
+	is "write" EROFS "$(errno_of write_block sda)"
 }
 
 t_remap_event() {

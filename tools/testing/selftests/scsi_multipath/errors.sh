@@ -130,26 +130,35 @@ t_passing_errors() {
 	done
 }
 
-# The error handler takes its time with one host. Nothing waits for it but the
-# command that it is about.
-t_recovery() {
+# recovery COMMANDS: the error handler takes its time with one host, which does
+# not answer so many. Nothing else waits for it.
+recovery() {
 	local n
 
 	echo 1 >"$(sdev $h0)/timeout"
-	echo 3 >"$(sdev $h0)/eh_timeout"
+	echo 10 >"$(sdev $h0)/eh_timeout"
 	fio_start
-	inject $h0 "3 -1 $read"
+	inject $h0 "3 -$1 $read"
 	inject $h0 "0 -1 0"
-	inject $h0 "0 -1 $read"
+	inject $h0 "0 -$1 $read"
 	wait_for 20 state_is $h0 blocked || fail "$h0 is $(state $h0)"
 	n=$(disk_stat sda 1)
-	wait_for 20 disk_reads_above sda $((n + 100)) || fail "no I/O"
+	wait_for 20 disk_reads_above sda $((n + 50)) || fail "no I/O"
 	state_is $h0 blocked || fail "$h0 is $(state $h0)"
 	wait_for 60 usable $h0 || fail "$h0 is $(state $h0)"
 	rule_used_up $h0 0 0 || fail "the error handler was not held up"
 	fio_stop
 	none_parked || fail "parked: $(parked)"
 	renew $h0
+}
+
+t_recovery() { recovery 1; }
+
+# It has no room for more than these.
+t_full() {
+	echo 2 >"$(sdev $h0)/queue_depth"
+	recovery 2
+	echo 64 >"$(sdev $h0)/queue_depth"
 }
 
 # Errors rain on both paths, each of which may go to the other.
@@ -264,6 +273,7 @@ testcase t_issuers_errors rig_errors \
 	"B5: an error of the medium, the target or the command is the issuer's"
 testcase t_passing_errors rig_errors "B5: what passes by itself leaves the path alone"
 testcase t_recovery rig_errors "B10: nothing waits for a host's error handler"
+testcase t_full rig_errors "B15: nor for a device that has no room"
 testcase t_rain rig_errors "C17: errors on both paths under verified I/O"
 testcase t_partial rig_errors "B17: commands that are done in part, and then fail"
 testcase t_bad_reads rig_errors "B8: a path that fails all reads is held down until one succeeds"

@@ -115,7 +115,7 @@ t_bind() {
 			is "fault $n: read of a plain disk" none \
 				"$(errno_of read_block "$(disk_of $h)")"
 			# which it is for its life
-			[[ -e /sys/block/$(disk_of $h)/mpath_failovers ]] &&
+			[[ -e /sys/block/$(disk_of $h)/mpath_parked ]] &&
 				fail "fault $n: a path that is a disk"
 			down_delete $h
 			up_delete $h

@@ -345,7 +345,7 @@ no_heads() { [[ -z $(heads) ]]; }
 heads() {
 	local d
 
-	for d in /sys/block/sd*/mpath_failovers; do
+	for d in /sys/block/sd*/mpath_parked; do
 		d=${d%/*}
 		[[ ! -d $d ]] || echo "${d##*/}"
 	done
@@ -353,7 +353,7 @@ heads() {
 
 # The one disk there is.
 head_disk() {
-	local all=(/sys/block/sd*/mpath_failovers) head
+	local all=(/sys/block/sd*/mpath_parked) head
 
 	((${#all[@]} == 1)) && [[ -e ${all[0]} ]] || return 1
 	head=${all[0]%/*}
@@ -530,13 +530,24 @@ fio_result() {
 		] | @tsv' 2>/dev/null
 }
 
+# Where the tasks of fio wait.
+fio_waits() {
+	local task
+
+	for task in /proc/[0-9]*/task/*; do
+		[[ $(<"$task/comm") == fio ]] || continue
+		note "$task: $(sed -n 's/^State:[[:space:]]*//p' "$task/status")"
+		sed 's/^/#   /' "$task/stack"
+	done 2>/dev/null
+}
+
 # Let fio end, which it does with no error or fails the case. Sets fio_read and
 # fio_written (bytes), and fio_stall (ms): the longest that a request took.
 fio_stop() {
 	local rc=0 errors
 
 	kill -TERM "$fio_pid" 2>/dev/null || :
-	wait_for 60 gone "$fio_pid" || fail "fio does not end: its I/O is stuck"
+	wait_for 60 gone "$fio_pid" || { fio_waits; fail "fio does not end: its I/O is stuck"; }
 	wait "$fio_pid" || rc=$?
 	# 128: ended by a signal
 	((rc == 0 || rc == 128)) || fail "fio ended with $rc: $(fio_why)"

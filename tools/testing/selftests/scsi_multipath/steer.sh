@@ -138,9 +138,15 @@ t_counters() {
 	ok_if "its time" "$(date +%s) - $(path_attr $h0 mpath_last_error_time) < 60"
 	ok_if "changes of state" "$(path_attr $h0 mpath_state_changes) >= before + 2"
 	is "retries on the other path" 1 "$(path_attr $h3 mpath_retries)"
-	is "failovers" 1 "$(failovers)"
+	is "failovers" "1 1" "$(failovers) $(path_attr $h0 mpath_failovers)"
 	is "paths without an error" "0 0" \
 		"$(path_attr $h3 mpath_errors) $(path_attr $h3 mpath_last_error)"
+
+	# One that is the issuer's as well.
+	inject $h0 "2 -1 $read 0 0 2 3 0x11 0"
+	is "read of a bad block" ENODATA "$(errno_of read_block sda 9)"
+	is "errors and failovers" "2 1 -61" "$(path_attr $h0 mpath_errors) \
+$(path_attr $h0 mpath_failovers) $(path_attr $h0 mpath_last_error)"
 
 	before=$(head_attr mpath_outage_ms)
 	for h in $h0 $h1 $h2 $h3; do down_state $h; done
@@ -153,7 +159,7 @@ t_counters() {
 		$(head_attr mpath_outage_longest_ms) <= $(head_attr mpath_outage_ms)"
 
 	for f in sda/mpath_{failovers,waited,refused,outage_ms,outage_longest_ms} \
-		sda:0/mpath_{errors,retries,state_changes}; do
+		sda:0/mpath_{errors,failovers,retries,state_changes,ios,bytes}; do
 		is "writing 1 to $f" EINVAL "$(errno_of store 1 /sys/block/$f)"
 		is "writing x to $f" EINVAL "$(errno_of store x /sys/block/$f)"
 		echo 0 >/sys/block/$f
@@ -252,7 +258,7 @@ rig_why() {
 
 t_events() {
 	background udevadm monitor --kernel --property \
-		--subsystem-match=scsi_mpath_disk >"$tmp/events"
+		--subsystem-match=scsi_mpath_disk >>"$tmp/events"
 	wait_for 10 grep -q KERNEL "$tmp/events" || fail "udevadm does not start"
 	# udevadm says that it listens before it does
 	wait_for 10 hears || fail "udevadm hears nothing"
@@ -268,6 +274,12 @@ t_events() {
 	wait_for 10 event serving || fail "no event when one is back"
 	up_state $h1
 	up_state $h3
+	wait_for 10 event path-usable sda:3 || fail "no event for the others"
+	: >"$tmp/events"
+	down_delete $h3
+	wait_for 10 event path-unusable sda:3 || fail "no event when a path is deleted"
+	up_delete $h3
+	wait_for 10 usable $h3 || fail "$h3 is $(state $h3)"
 }
 hears() {
 	echo change | tee /sys/class/scsi_mpath_disk/*/uevent >/dev/null

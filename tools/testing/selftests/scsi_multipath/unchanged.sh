@@ -54,6 +54,9 @@ listing() {
 		for f in * */*; do
 			if [[ -L ${f%%/*} && $f == */* ]]; then
 				continue
+			elif [[ $f == power || $f == power/* ]]; then
+				# the driver core's, if it has power management
+				continue
 			elif [[ $f == queue/bsg ]]; then
 				# there or not, by which of sd and bsg comes first
 				continue

@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A group of processes that has less memory than it uses: what it writes goes to
+# the disk, and so does what it has to itself, while paths fail.
+#
+# guest-kernel: lean
+# guest-append: scsi_mod.multipath=on
+# guest-timeout: 300
+
+# shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=means.sh
+. "$(dirname "$0")/means.sh"
+
+h0=0:0:0:0 h3=3:0:0:0
+cgroup=/sys/fs/cgroup/scsi_multipath
+
+rig_reclaim() {
+	rig_debug on 4 dev_size_mb=112
+	wait_for 10 usable $h3
+}
+
+in_cgroup() { bash -c 'echo 0 >"$0/cgroup.procs" && exec "$@"' $cgroup "$@"; }
+
+new_cgroup() {
+	[[ -e /sys/fs/cgroup/cgroup.controllers ]] || skip "no cgroup v2"
+	grep -qw memory /sys/fs/cgroup/cgroup.controllers || skip "no memory controller"
+	echo "+memory +io" >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir -p $cgroup
+	# With memory.max, those whose pages are all on their way out are killed
+	# rather than made to wait, as it is for any slow disk.
+	echo $(($1 << 20)) >$cgroup/memory.high
+}
+
+end_reclaim() {
+	umount "$tmp/shm" 2>/dev/null || :
+	swapoff /dev/sda1 2>/dev/null || :
+	umount "$tmp/mnt" 2>/dev/null || :
+	rmdir $cgroup 2>/dev/null || :
+}
+
+vmstat() { awk -v name="$1" '$1 == name { print $2 }' /proc/vmstat; }
+
+# Paths fail and come back, in all ways, for as long as it is let.
+trouble() {
+	local h
+
+	while [[ -e $tmp/trouble ]]; do
+		for h in $h0 $h3; do
+			down_state $h
+			nap 0.5
+			up_state $h
+			wait_for 60 usable $h
+			inject $h "2 -3 0x2a 1 0 0 0 0 0"
+			inject $h "2 -3 0x28 f 0 0 0 0 0"
+			nap 0.5
+			wait_for 60 usable $h
+		done
+		# All of them: what is written waits for them, and memory with it.
+		for h in $h0 1:0:0:0 $h3; do down_state $h; done
+		nap 1
+		for h in $h0 1:0:0:0 $h3; do up_state $h; done
+		wait_for 60 usable $h0
+		echo round >>"$tmp/rounds"
+	done
+}
+
+t_reclaim() {
+	local out in n rounds pid bytes
+
+	grep -q swap /proc/filesystems || [[ -e /proc/swaps ]] || skip "no swap"
+	trap end_reclaim EXIT
+	new_cgroup 24
+	echo 600 >/sys/block/sda/delayed_removal_secs
+	policy round-robin
+	printf 'size=56MiB,type=82\nsize=48MiB,type=83\n' | sfdisk -q /dev/sda
+	wait_for 10 test -b /dev/sda2 || fail "no partitions"
+	mkswap /dev/sda1 >/dev/null
+	swapon /dev/sda1
+	mkfs.ext4 -q /dev/sda2
+	mkdir -p "$tmp/mnt" "$tmp/shm"
+	mount /dev/sda2 "$tmp/mnt"
+	mount -t tmpfs -o size=64m tmpfs "$tmp/shm"
+	n=$(failovers)
+	: >"$tmp/trouble"
+	: >"$tmp/rounds"
+	background trouble
+	pid=$bg_pid
+
+	# Twice what it may have in memory, in pages that can go to the swap only.
+	out=$(vmstat pswpout) in=$(vmstat pswpin)
+	# shellcheck disable=SC2016
+	in_cgroup bash -o pipefail -c 'dd if=/dev/urandom bs=1M count=40 status=none |
+		tee "$0/data" | sha1sum >"$1"' "$tmp/shm" "$tmp/sum" || fail "writing"
+	# Written through the page cache, much of it at once, and read back.
+	in_cgroup fio --output-format=json --output="$tmp/buffered.json" --name=buffered \
+		--directory="$tmp/mnt" --ioengine=psync --rw=randwrite --bs=16k --size=32m \
+		--verify=crc32c --do_verify=1 --verify_fatal=1 --verify_state_save=0 \
+		--disk_util=0 >"$tmp/fio.err" 2>&1 ||
+		fail "fio: $(head -n 3 "$tmp/fio.err" "$tmp/buffered.json")"
+	bytes=$(sed '/^fio:/d' "$tmp/buffered.json" | jq '[.jobs[].read.io_bytes] | add')
+	is "bytes read back" $((32 << 20)) "$bytes"
+	is "what was in the swap" "$(<"$tmp/sum")" \
+		"$(in_cgroup sha1sum <"$tmp/shm/data")"
+	# Not before paths have been lost a few times.
+	wait_for 60 rounds_above 1 || fail "the paths do not come back"
+	rm "$tmp/trouble"
+	wait_for 60 gone "$pid" || fail "the paths do not come back"
+	is "what was in the swap" "$(<"$tmp/sum")" \
+		"$(in_cgroup sha1sum <"$tmp/shm/data")"
+	out=$(($(vmstat pswpout) - out)) in=$(($(vmstat pswpin) - in))
+	note "$out pages to the swap, $in from it," \
+		"$(($(failovers) - n)) failovers, $(wc -l <"$tmp/rounds") rounds"
+	ok_if "pages that went to the swap" "out > 5000"
+	ok_if "pages that came from it" "in > 5000"
+	ok_if "failovers" "$(failovers) > n + 4"
+	ok_if "I/O that waited" "$(head_attr mpath_waited) > 0"
+	is "I/O refused" 0 "$(head_attr mpath_refused)"
+	is "killed for want of memory" 0 \
+		"$(awk '$1 == "oom_kill" { print $2 }' $cgroup/memory.events)"
+	umount "$tmp/shm"
+	swapoff /dev/sda1
+	umount "$tmp/mnt"
+	fsck.ext4 -fn /dev/sda2 >"$tmp/fsck" 2>&1 || fail "$(<"$tmp/fsck")"
+	wait_for 10 rmdir $cgroup 2>/dev/null || fail "the cgroup is in use"
+	none_parked || fail "parked: $(parked)"
+}
+rounds_above() { (($(wc -l <"$tmp/rounds") > $1)); }
+
+testcase t_reclaim rig_reclaim "B14: swap and writeback go on while paths fail"
+
+run_tests "$@"
