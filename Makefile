@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 
 T ?=
-export KSRC PATCH V
+export KSRC PATCH V N
 
 help:
 	@echo 'make run           build the kernel, boot it, and show a multipath disk that loses its paths'
 	@echo 'make test          everything that must pass; T=PATTERN: check, kunit, or tests by name'
 	@echo 'make shell         a shell in that guest; K=debug: on the debug kernel'
+	@echo 'make bench         the figures, beside those of dm-multipath and NVMe; T=PART: cost,'
+	@echo '                   profile, scale, failover or balance; N=COUNT: rounds of failover'
 	@echo 'make series        the patches to mail, in build/series'
 	@echo 'make check-series  build each patch by itself, with the option on, as a module and off'
 	@echo
@@ -27,6 +29,9 @@ test:
 shell: build
 	@dev/guest shell --kernel $(K)
 
+bench:
+	@dev/bench $(T)
+
 series:
 	@dev/tree series
 
@@ -44,7 +49,7 @@ build: tree
 	@dev/build $(K)
 
 clean:
-	rm -rf build/lean build/debug build/plain* build/check build/commits build/kunit build/guest build/series* build/accel
+	rm -rf build/lean build/debug build/plain* build/check build/commits build/kunit build/guest build/bench build/series* build/accel
 	@[ ! -e build/linux ] || git -C build/linux worktree prune
 
-.PHONY: help run test shell series check-series tree refresh build clean
+.PHONY: help run test shell bench series check-series tree refresh build clean

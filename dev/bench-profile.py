@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""usage: bench-profile.py SYSTEM.MAP DIRECTORY GUEST-OUTPUT...
+
+Print what an I/O costs by function, on each disk and as a difference between
+disks. DIRECTORY has what the plugin wrote, profile-MODE.N, where MODE comes
+from the name of a guest's output, ...-MODE.out. That says by "##window NAME N"
+in which order the loads ran, each of N I/Os, and by "##symbol" what modules
+there were.
+"""
+
+import bisect
+import collections
+import re
+import sys
+
+
+def read_symbols(lines):
+    """Addresses and names of functions, sorted."""
+    symbols = []
+    for line in lines:
+        address, kind, name = line.split()[:3]
+        if kind in "tTwW":
+            symbols.append((int(address, 16), name))
+    return sorted(symbols)
+
+
+def by_function(path, addresses, names):
+    counts = collections.Counter()
+    with open(path) as blocks:
+        for line in blocks:
+            address, n = line.split()
+            i = bisect.bisect_right(addresses, int(address, 16)) - 1
+            counts[names[i] if i >= 0 else "(user space)"] += int(n)
+    return counts
+
+
+def read_guest(system_map, directory, output):
+    """For each disk, instructions per I/O by function."""
+    mode = re.search(r"-(\w+)\.out$", output).group(1)
+    windows, symbols = [], list(system_map)
+    with open(output) as lines:
+        for line in lines:
+            if line.startswith("##window "):
+                _, name, n = line.split()
+                windows.append((name, int(n)))
+            elif line.startswith("##symbol "):
+                symbols.append(line[len("##symbol "):])
+    symbols = read_symbols(symbols)
+    addresses = [s[0] for s in symbols]
+    names = [s[1] for s in symbols]
+
+    profiles = {}
+    # Marks come in pairs around each window; a short window, then a long one.
+    for i in range(0, len(windows), 2):
+        short, long = (by_function(f"{directory}/profile-{mode}.{2 * j + 1}", addresses, names)
+                       for j in (i, i + 1))
+        ios = windows[i + 1][1] - windows[i][1]
+        profiles[windows[i][0]] = {
+            f: (long[f] - short[f]) / ios for f in set(short) | set(long)
+        }
+    return profiles
+
+
+def show(title, base, profile):
+    print(f"{title}\n\n{'added':>8} {'base':>8} {'here':>8}")
+    functions = set(base) | set(profile)
+    diff = {f: profile.get(f, 0) - base.get(f, 0) for f in functions}
+    rest = 0
+    for f in sorted(functions, key=lambda f: (-diff[f], f)):
+        if abs(diff[f]) < 0.5:
+            rest += diff[f]
+            continue
+        print(f"{diff[f]:8.1f} {base.get(f, 0):8.1f} {profile.get(f, 0):8.1f}  {f}")
+    print(f"{rest:8.1f} {'':17}  (all others)\n{sum(diff.values()):8.1f} {sum(base.values()):8.1f} "
+          f"{sum(profile.values()):8.1f}  all\n")
+
+
+def main():
+    with open(sys.argv[1]) as system_map:
+        lines = system_map.readlines()
+    profiles = {}
+    for output in sys.argv[3:]:
+        profiles.update(read_guest(lines, sys.argv[2], output))
+    print("Instructions per I/O")
+    for name in sorted(profiles):
+        print(f"{sum(profiles[name].values()):9.0f}  {name}")
+    print()
+    for name in sorted(profiles):
+        load, disk = name.split(".", 1)
+        base = load + (".nvme_single" if disk.startswith("nvme") else ".bare")
+        if name != base:
+            show(f"{name} over {base}", profiles[base], profiles[name])
+
+
+main()
