@@ -2100,6 +2100,25 @@ static ssize_t mpath_parked_show(struct device *dev,
 static DEVICE_ATTR_RO(mpath_parked);
 
 /**
+ * mpath_parse_zero - what is written to a file that can only be reset
+ * @buf: what has been written
+ *
+ * Context: any.
+ * Return: 0 for a zero in any notation, an errno for all else.
+ */
+int mpath_parse_zero(const char *buf)
+{
+	unsigned long value;
+	int ret;
+
+	ret = kstrtoul(buf, 0, &value);
+	if (ret)
+		return ret;
+	return value ? -EINVAL : 0;
+}
+EXPORT_SYMBOL_GPL(mpath_parse_zero);
+
+/**
  * mpath_store_counter - set a counter to zero, by the ->store of its attribute
  * @head: the head that it belongs to, or the one of its path
  * @counter: a counter that only changes under the head's lock
@@ -2112,14 +2131,10 @@ static DEVICE_ATTR_RO(mpath_parked);
 ssize_t mpath_store_counter(struct mpath_head *head, unsigned long *counter,
 			    const char *buf, size_t count)
 {
-	unsigned long value;
-	int ret;
+	int ret = mpath_parse_zero(buf);
 
-	ret = kstrtoul(buf, 0, &value);
 	if (ret)
 		return ret;
-	if (value)
-		return -EINVAL;
 	spin_lock_irq(&head->lock);
 	WRITE_ONCE(*counter, 0);
 	spin_unlock_irq(&head->lock);

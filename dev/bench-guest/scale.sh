@@ -38,13 +38,13 @@ state_known() {
 	done
 }
 
-modprobe -n scsi_debug
-before=$(free_memory)
-echo "bench: begin" >/dev/kmsg
-modprobe scsi_debug add_host=4 vpd_use_hostno=0 max_luns="$luns" dev_size_mb=64 \
+# What there is once, however many LUNs, is there before.
+modprobe scsi_debug add_host=0 vpd_use_hostno=0 max_luns="$luns" dev_size_mb=64 \
 	ndelay=20000 fake_rw=1
+before=$(free_memory)
+echo 4 >/sys/bus/pseudo/drivers/scsi_debug/add_host
 wait_for 600 all_attached
-awk -v begin="$(when 'bench: begin')" -v end="$(when 'Attached SCSI disk')" -v n=$paths \
+awk -v begin="$(when '0:0:0:0: Direct-Access')" -v end="$(when 'Attached SCSI disk')" -v n=$paths \
 	-v name="scale.$luns.attach_us$suffix" \
 	'BEGIN { printf "##result %s\t%.0f\tus per path\n", name, (end - begin) * 1e6 / n }'
 if [[ $mode == on ]]; then

@@ -240,8 +240,17 @@ static void scsi_mpath_queue_check(struct scsi_mpath_device *smdev,
 	queue_delayed_work(scsi_mpath_wq, &smdev->check_work, delay);
 }
 
-/* Returns false if that has been done often enough. */
-static bool scsi_mpath_check_later(struct scsi_mpath_device *smdev)
+/**
+ * scsi_mpath_check_later - look again at a path that has not told what it must
+ * @smdev: the scsi_device's multipath part
+ *
+ * One whose identity, or size, could not be read is asked several times, and
+ * again when it comes back from wherever it is now.
+ *
+ * Context: any.
+ * Return: false if that has been done often enough.
+ */
+bool scsi_mpath_check_later(struct scsi_mpath_device *smdev)
 {
 	unsigned long delay = smdev->check_delay;
 
@@ -251,6 +260,7 @@ static bool scsi_mpath_check_later(struct scsi_mpath_device *smdev)
 	scsi_mpath_queue_check(smdev, delay);
 	return true;
 }
+EXPORT_SYMBOL_GPL(scsi_mpath_check_later);
 
 static void scsi_mpath_set_other_id(struct scsi_mpath_device *smdev,
 				    bool other, const char *vpd_id)
@@ -346,21 +356,6 @@ static void scsi_mpath_check_work(struct work_struct *work)
 }
 
 /**
- * scsi_mpath_no_size - have a path scanned again whose size could not be read
- * @smdev: the scsi_device's multipath part
- *
- * That is tried several times, and again when the path comes back from wherever
- * it is now.
- *
- * Context: process.
- */
-void scsi_mpath_no_size(struct scsi_mpath_device *smdev)
-{
-	scsi_mpath_check_later(smdev);
-}
-EXPORT_SYMBOL_GPL(scsi_mpath_no_size);
-
-/**
  * __scsi_mpath_state_changed - see scsi_mpath_state_changed()
  * @smdev: the scsi_device's multipath part
  *
@@ -389,7 +384,7 @@ void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 		smdev->check_delay = SCSI_MPATH_CHECK_MIN;
 		scsi_mpath_queue_check(smdev, 0);
 	} else if (returned && !smdev->path.sized) {
-		scsi_mpath_no_size(smdev);
+		scsi_mpath_check_later(smdev);
 	}
 }
 EXPORT_SYMBOL_GPL(__scsi_mpath_state_changed);

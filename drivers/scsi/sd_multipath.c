@@ -463,7 +463,7 @@ int sd_mpath_add(struct scsi_disk *sdkp)
 			    ret);
 		smdev->plain = true;
 	} else if (!get_capacity(sdkp->disk)) {
-		scsi_mpath_no_size(smdev);
+		scsi_mpath_check_later(smdev);
 	}
 	return ret;
 }
@@ -509,7 +509,7 @@ void sd_mpath_revalidate(struct scsi_disk *sdkp)
 		return;
 	mpath_revalidate(smdev->path.head);
 	if (!get_capacity(sdkp->disk))
-		scsi_mpath_no_size(smdev);
+		scsi_mpath_check_later(smdev);
 }
 
 /**
@@ -667,14 +667,10 @@ static u64 sd_mpath_path_bytes(struct device *dev)
 static ssize_t sd_mpath_reset_stat(u64 *base, u64 now, const char *buf,
 				   size_t count)
 {
-	unsigned long value;
-	int ret;
+	int ret = mpath_parse_zero(buf);
 
-	ret = kstrtoul(buf, 0, &value);
 	if (ret)
 		return ret;
-	if (value)
-		return -EINVAL;
 	*base = now;
 	return count;
 }

@@ -372,6 +372,7 @@ static inline unsigned long *mpath_attr_to_counter(void *object,
 				     attr)->offset;
 }
 
+int mpath_parse_zero(const char *buf);
 ssize_t mpath_store_counter(struct mpath_head *head, unsigned long *counter,
 			    const char *buf, size_t count);
 

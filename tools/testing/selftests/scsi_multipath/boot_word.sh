@@ -14,7 +14,7 @@
 t_word() {
 	[[ $(</proc/cmdline) == *scsi_mod.multipath=once* ]] || skip "not on the command line"
 	is "multipath" off "$(scsi_mode)"
-	dmesg | grep -q "multipath takes off, on or always, not 'once'" ||
+	log_says "multipath takes off, on or always, not 'once'" ||
 		fail "the kernel does not say so"
 }
 

@@ -240,7 +240,7 @@ t_other_id() {
 	echo 1 >$debug_driver/vpd_use_hostno
 	ask_state $h1
 	wait_for 10 state_is $h1 mismatch || fail "$h1 is $(state $h1)"
-	dmesg | grep -q "$h1: multipath: was a path to .*, is now .*: not used" ||
+	log_says "$h1: multipath: was a path to .*, is now .*: not used" ||
 		fail "the log does not say it"
 	wait_for 10 some_parked || fail "I/O does not wait"
 	wait_for 10 disk_idle sda:1 || fail "I/O stays on $h1"
@@ -323,7 +323,7 @@ t_tools() {
 	lun=$(lun_dir)
 	sg_inq /dev/sda >"$tmp/inq" || fail "sg_inq: $(<"$tmp/inq")"
 	grep -q "Product identification: scsi_debug" "$tmp/inq" || fail "$(<"$tmp/inq")"
-	sg_vpd -p di /dev/sda | grep -qi "$(sed 's/naa.//' "$lun/vpd_id")" ||
+	sg_vpd -p di /dev/sda | grep -i "$(sed 's/naa.//' "$lun/vpd_id")" >/dev/null ||
 		fail "sg_vpd does not show the id"
 	sg_turs /dev/sda || fail "sg_turs"
 	sg_readcap /dev/sda >/dev/null || fail "sg_readcap"
@@ -366,7 +366,7 @@ t_reservations() {
 		grep -qi "not supported" "$tmp/pr" || fail "$(<"$tmp/pr")"
 		sg_turs $node || fail "sg_turs $node"
 	done
-	dmesg | grep -q "multipath: reservation refused (command 0x" ||
+	log_says "multipath: reservation refused \(command 0x" ||
 		fail "the log does not say it"
 	is "keys at the target" "No SPC-3 Reservation holder" \
 		"$(<"$backstore/pr/res_holder")"
@@ -383,7 +383,7 @@ refused() {
 # A plain disk keeps them.
 t_plain_reservations() {
 	sg_persist --out --register --param-sark=1 /dev/sda >"$tmp/pr" 2>&1 || fail "$(<"$tmp/pr")"
-	sg_persist -k /dev/sda | grep -q 0x1 || fail "the key is not there"
+	sg_persist -k /dev/sda | grep 0x1 >/dev/null || fail "the key is not there"
 }
 rig_plain() {
 	rig_loop off 1

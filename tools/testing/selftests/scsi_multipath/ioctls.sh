@@ -18,7 +18,6 @@ ioctls() {
 }
 
 h0=0:0:0:0 h1=1:0:0:0
-log_has() { dmesg | grep -q "$1"; }
 
 # on_plain_and_head RIG FUNCTION: what a function prints with each, in two files.
 # The rig is told the mode and the number of hosts.
@@ -122,7 +121,7 @@ t_reserve() {
 		is "$name" EOPNOTSUPP "$word"
 	done <"$tmp/reserve"
 	is "ioctls" 6 "$(wc -l <"$tmp/reserve")"
-	log_has "sda: multipath: persistent reservations are refused, they would hold" ||
+	log_says "sda: multipath: persistent reservations are refused, they would hold" ||
 		fail "the log does not say it"
 	is "lines in the log" 6 "$(dmesg | grep -c "reservations are refused")"
 	# For a partition they make no sense, which the block layer says of any disk.

@@ -66,6 +66,15 @@ show_state() {
 	dmesg | tail -n 25 | sed 's/^/#   /'
 }
 
+# log_says PATTERN [FILTER...]: does the kernel's log, or what FILTER makes of it?
+# grep -q would end early, and the pipe with an error.
+log_says() {
+	local pattern=$1
+	shift
+
+	dmesg | "${@:-cat}" | grep -E "$pattern" >/dev/null
+}
+
 # Has the kernel died, warned, or found a bad page?
 tainted() {
 	local taint

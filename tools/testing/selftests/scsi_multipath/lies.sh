@@ -76,7 +76,7 @@ mark() {
 	echo "lies.sh: mark $$.$marks" >/dev/kmsg
 }
 # Has the kernel said that since the last mark?
-said() { dmesg | sed -n "/lies.sh: mark $$.$marks\$/,\$p" | grep -qE "$1"; }
+said() { log_says "$1" sed -n "/lies.sh: mark $$.$marks\$/,\$p"; }
 
 # Is it there?
 lives() { [[ -d /sys/class/scsi_device/$1 ]]; }
