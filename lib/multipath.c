@@ -68,6 +68,9 @@
 /* Parked bios look for a path this often, even if nobody wakes them. */
 #define MPATH_SAFETY_TIME	(5 * HZ)
 
+/* Time for memory to be freed. */
+#define MPATH_MEMORY_TIME	msecs_to_jiffies(100)
+
 #define MPATH_BIO_POOL_SIZE	16
 
 /* Bounded so that the time in jiffies stays far from wrapping on 32 bit. */
@@ -420,15 +423,15 @@ static bool mpath_path_may_return(const struct mpath_head *head,
 {
 	switch (path->state) {
 	case MPATH_TRANSITIONING:
-		return time_before(jiffies,
-				   path->changed_at + MPATH_TRANSITION_TIME);
+		return time_before64(get_jiffies_64(),
+				     path->changed_at + MPATH_TRANSITION_TIME);
 	case MPATH_STANDBY:
 	case MPATH_UNAVAILABLE:
 		return head->outlook == MPATH_SERVING ||
-		       time_before(jiffies,
-				   head->served_until + MPATH_STANDBY_TIME) ||
-		       time_before(jiffies,
-				   path->changed_at + MPATH_STANDBY_TIME);
+		       time_before64(get_jiffies_64(),
+				     head->served_until + MPATH_STANDBY_TIME) ||
+		       time_before64(get_jiffies_64(),
+				     path->changed_at + MPATH_STANDBY_TIME);
 	default:
 		return mpath_state_is_returning(path->state);
 	}
@@ -509,12 +512,37 @@ unsigned int mpath_outage_ms(struct mpath_head *head)
 }
 EXPORT_SYMBOL_GPL(mpath_outage_ms);
 
-static void mpath_end_outage(struct mpath_head *head)
+/* Without a disk there is nobody to miss a path. */
+static bool mpath_is_outage(const struct mpath_head *head)
 {
-	unsigned long ms = mpath_now_ms() - head->outage_since;
+	return head->disk && head->outlook != MPATH_SERVING;
+}
 
-	head->outages += ms;
-	head->outage_longest = max(head->outage_longest, ms);
+static void mpath_begin_outage(struct mpath_head *head)
+{
+	head->outage_since = mpath_now_ms();
+	head->outages_until = head->outage_since;
+}
+
+/* Take note of the time that has gone by since the last call. */
+static void mpath_sum_outages(struct mpath_head *head)
+{
+	u64 now = mpath_now_ms();
+
+	if (!mpath_is_outage(head))
+		return;
+	head->outages += now - head->outages_until;
+	head->outages_until = now;
+}
+
+static unsigned long mpath_longest_outage(struct mpath_head *head)
+{
+	unsigned long ms = 0;
+
+	mpath_sum_outages(head);
+	if (mpath_is_outage(head))
+		ms = head->outages_until - head->outage_since;
+	return max(head->outage_longest, ms);
 }
 
 static void mpath_set_outlook(struct mpath_head *head,
@@ -523,16 +551,14 @@ static void mpath_set_outlook(struct mpath_head *head,
 	if (outlook == MPATH_LOST && head->outlook != MPATH_LOST)
 		mpath_start_lost_time(head);
 	if (outlook != MPATH_SERVING && head->outlook == MPATH_SERVING) {
-		head->served_until = jiffies;
+		head->served_until = get_jiffies_64();
 		mpath_hurry_tests(head);
 		if (head->ops->no_path)
 			head->ops->no_path(head);
-		head->outage_since = mpath_now_ms();
+		mpath_begin_outage(head);
 	}
-	/* Before the disk there was nobody to miss a path. */
-	if (outlook == MPATH_SERVING && head->outlook != MPATH_SERVING &&
-	    head->disk)
-		mpath_end_outage(head);
+	if (outlook == MPATH_SERVING)
+		head->outage_longest = mpath_longest_outage(head);
 	head->outlook = outlook;
 }
 
@@ -587,7 +613,7 @@ static void mpath_update_path(struct mpath_device *path)
 			path->nr_changes++;
 			if (!mpath_state_is_alua_wait(path->state) ||
 			    !mpath_state_is_alua_wait(state))
-				path->changed_at = jiffies;
+				path->changed_at = get_jiffies_64();
 		}
 		WRITE_ONCE(path->state, state);
 		WRITE_ONCE(path->preferred, preferred);
@@ -795,6 +821,18 @@ static void mpath_end_io(struct mpath_io *io, blk_status_t status)
 	bio_endio(bio);
 }
 
+/* It is not the path's fault when memory has been short. */
+static void mpath_arrange_retry(struct mpath_device *path, blk_status_t status)
+{
+	if (status == BLK_STS_RESOURCE) {
+		queue_delayed_work(mpath_io_wq, &path->head->requeue_work,
+				   MPATH_MEMORY_TIME);
+	} else {
+		mpath_fail_path(path);
+		mpath_kick(path->head);
+	}
+}
+
 /*
  * A bio has failed on @path: give it to another try, if that may help. The
  * worker sends it, as completion neither sleeps nor looks anything up.
@@ -819,12 +857,11 @@ static noinline bool mpath_failover(struct mpath_device *path,
 	path->last_error = status;
 	path->last_error_at = ktime_get_real_seconds();
 	if (again) {
-		mpath_fail_path(path);
 		path->nr_failovers++;
 		head->nr_failovers++;
 		head->nr_parked++;
 		bio_list_add(&head->parked, &io->clone);
-		mpath_kick(head);
+		mpath_arrange_retry(path, status);
 	}
 	spin_unlock_irqrestore(&head->lock, flags);
 	return again;
@@ -1293,10 +1330,11 @@ static bool mpath_set_life(struct mpath_head *head, enum mpath_event event)
 
 	spin_lock_irq(&head->lock);
 	head->life = life;
-	if (life == MPATH_PENDING) {
+	/* A path that has come back in time is not usable yet. */
+	if (life == MPATH_PENDING || old == MPATH_PENDING)
 		mpath_start_lost_time(head);
+	if (life == MPATH_PENDING)
 		mpath_arm_removal(head);
-	}
 	mpath_changed(head);
 	spin_unlock_irq(&head->lock);
 
@@ -1494,6 +1532,7 @@ static void mpath_update_limits(struct mpath_head *head)
 {
 	struct request_queue *q = head->disk->queue;
 	struct queue_limits old, lim;
+	unsigned long ra_pages;
 
 	old = queue_limits_start_update(q);
 	mpath_init_limits(&lim);
@@ -1507,9 +1546,12 @@ static void mpath_update_limits(struct mpath_head *head)
 	lim.max_user_sectors = old.max_user_sectors;
 	lim.max_user_discard_sectors = old.max_user_discard_sectors;
 	lim.flags |= old.flags & BLK_FLAG_WRITE_CACHE_DISABLED;
+	ra_pages = READ_ONCE(head->disk->bdi->ra_pages);
 	if (queue_limits_commit_update(q, &lim))
 		pr_warn("%s: the limits of the paths do not fit together\n",
 			head->disk->disk_name);
+	/* A path that comes or goes has no say in that. */
+	WRITE_ONCE(head->disk->bdi->ra_pages, ra_pages);
 }
 
 static bool mpath_blocks_fit(struct mpath_head *head, struct mpath_device *path)
@@ -1671,7 +1713,7 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	}
 
 	kref_get(&head->kref);	/* dropped in mpath_free_disk() */
-	head->outage_since = mpath_now_ms();
+	mpath_begin_outage(head);
 	head->disk = disk;
 	mpath_set_life(head, MPATH_DISK_ADDED);
 	queue_work(mpath_life_wq, &head->scan_work);
@@ -1826,7 +1868,7 @@ int mpath_join(struct mpath_head *head, struct mpath_device *path)
 	path->state = MPATH_REMOVED;
 	path->recovered_at = jiffies - MPATH_TRUST_TIME - 1;
 	path->nr_active = &path->own_active;
-	path->changed_at = jiffies;
+	path->changed_at = get_jiffies_64();
 	init_completion(&path->drained);
 	INIT_LIST_HEAD(&path->entry);
 	INIT_DELAYED_WORK(&path->test_work, mpath_test_work);
@@ -1986,8 +2028,8 @@ int mpath_head_init(struct mpath_head *head, const struct mpath_head_ops *ops,
 	bio_list_init(&head->parked);
 	ida_init(&head->indices);
 	head->outlook = MPATH_LOST;
-	head->served_until = jiffies - MPATH_STANDBY_TIME;
-	head->outage_since = mpath_now_ms();
+	head->served_until = get_jiffies_64() - MPATH_STANDBY_TIME;
+	mpath_begin_outage(head);
 	head->reported = MPATH_SERVING;
 	head->lost_until = get_jiffies_64();
 	INIT_DELAYED_WORK(&head->requeue_work, mpath_requeue_work);
@@ -2169,8 +2211,60 @@ static ssize_t mpath_counter_store(struct device *dev,
 MPATH_COUNTER(failovers, nr_failovers);
 MPATH_COUNTER(waited, nr_waited);
 MPATH_COUNTER(refused, nr_refused);
-MPATH_COUNTER(outage_ms, outages);
-MPATH_COUNTER(outage_longest_ms, outage_longest);
+
+/* An outage that lasts counts with what there has been of it. */
+static ssize_t mpath_outage_ms_show(struct device *dev,
+				    struct device_attribute *attr, char *buf)
+{
+	struct mpath_head *head = mpath_dev_to_head(dev);
+	unsigned long ms;
+
+	spin_lock_irq(&head->lock);
+	mpath_sum_outages(head);
+	ms = head->outages;
+	spin_unlock_irq(&head->lock);
+	return sysfs_emit(buf, "%lu\n", ms);
+}
+
+static ssize_t mpath_outage_ms_store(struct device *dev,
+				     struct device_attribute *attr,
+				     const char *buf, size_t count)
+{
+	struct mpath_head *head = mpath_dev_to_head(dev);
+	int ret = mpath_parse_zero(buf);
+
+	if (ret)
+		return ret;
+	spin_lock_irq(&head->lock);
+	mpath_sum_outages(head);
+	head->outages = 0;
+	spin_unlock_irq(&head->lock);
+	return count;
+}
+static DEVICE_ATTR_RW(mpath_outage_ms);
+
+static ssize_t mpath_outage_longest_ms_show(struct device *dev,
+					    struct device_attribute *attr,
+					    char *buf)
+{
+	struct mpath_head *head = mpath_dev_to_head(dev);
+	unsigned long ms;
+
+	spin_lock_irq(&head->lock);
+	ms = mpath_longest_outage(head);
+	spin_unlock_irq(&head->lock);
+	return sysfs_emit(buf, "%lu\n", ms);
+}
+
+static ssize_t mpath_outage_longest_ms_store(struct device *dev,
+					     struct device_attribute *attr,
+					     const char *buf, size_t count)
+{
+	struct mpath_head *head = mpath_dev_to_head(dev);
+
+	return mpath_store_counter(head, &head->outage_longest, buf, count);
+}
+static DEVICE_ATTR_RW(mpath_outage_longest_ms);
 
 static struct attribute *mpath_disk_attrs[] = {
 	&dev_attr_delayed_removal_secs.attr,
@@ -2178,8 +2272,8 @@ static struct attribute *mpath_disk_attrs[] = {
 	&mpath_attr_failovers.attr.attr,
 	&mpath_attr_waited.attr.attr,
 	&mpath_attr_refused.attr.attr,
-	&mpath_attr_outage_ms.attr.attr,
-	&mpath_attr_outage_longest_ms.attr.attr,
+	&dev_attr_mpath_outage_ms.attr,
+	&dev_attr_mpath_outage_longest_ms.attr,
 	NULL
 };
 

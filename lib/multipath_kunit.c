@@ -388,12 +388,12 @@ static void mpath_kunit_outlook(struct kunit *test)
 		for (i = 0; i < ARRAY_SIZE(paths); i++) {
 			paths[i].state = rest % MPATH_NR_STATES;
 			rest /= MPATH_NR_STATES;
-			paths[i].changed_at = jiffies;
+			paths[i].changed_at = get_jiffies_64();
 			if (!changed)
 				paths[i].changed_at -= MPATH_STANDBY_TIME;
 			count[mpath_kunit_states[paths[i].state].class]++;
 		}
-		head.served_until = jiffies;
+		head.served_until = get_jiffies_64();
 		if (!served)
 			head.served_until -= MPATH_STANDBY_TIME;
 		if (recent)
@@ -827,8 +827,8 @@ static void mpath_kunit_outlook_is_reported(struct kunit *test)
 	mpath_kunit_reported(ctx);
 
 	/* Nothing happens for long: the requeue worker finds that out. */
-	ctx->paths[1].path.changed_at = jiffies - MPATH_STANDBY_TIME;
-	head->served_until = jiffies - MPATH_STANDBY_TIME;
+	ctx->paths[1].path.changed_at = get_jiffies_64() - MPATH_STANDBY_TIME;
+	head->served_until = get_jiffies_64() - MPATH_STANDBY_TIME;
 	mpath_requeue_work(&head->requeue_work.work);
 	KUNIT_EXPECT_EQ(test, head->outlook, MPATH_LOST);
 	mpath_kunit_kicks(ctx);

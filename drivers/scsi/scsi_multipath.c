@@ -231,8 +231,12 @@ EXPORT_SYMBOL_GPL(scsi_mpath_path_state);
 static void scsi_mpath_queue_check(struct scsi_mpath_device *smdev,
 				   unsigned long delay)
 {
-	if (test_and_set_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags))
+	if (test_and_set_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags)) {
+		/* If that is for later: it hands on its reference. */
+		if (!delay && cancel_delayed_work(&smdev->check_work))
+			queue_delayed_work(scsi_mpath_wq, &smdev->check_work, 0);
 		return;
+	}
 	if (scsi_device_get(smdev->sdev)) {
 		clear_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags);
 		return;
@@ -555,7 +559,8 @@ void scsi_mpath_recovery_begins(struct Scsi_Host *shost)
  *
  * What the driver has not been given yet is to go to other paths, and comes out
  * of the queue for that. A command of another origin is put back, and may hold
- * up what follows it for as long as the device is blocked.
+ * up what follows it for as long as the device is blocked; see also
+ * scsi_mpath_queue_runs().
  *
  * Context: any.
  * Return: true for a path.
@@ -1312,6 +1317,24 @@ void scsi_mpath_add_links(struct scsi_device *sdev)
 			    "multipath: no scsi_dh_alua, its ALUA state is not looked at\n");
 }
 
+/**
+ * scsi_mpath_del_links - undo scsi_mpath_add_links()
+ * @sdev: a scsi_device that is about to leave sysfs
+ *
+ * Context: process, may sleep.
+ */
+void scsi_mpath_del_links(struct scsi_device *sdev)
+{
+	struct scsi_mpath_device *smdev = sdev->scsi_mpath_dev;
+
+	if (!smdev || !smdev->linked)
+		return;
+	smdev->linked = false;
+	sysfs_remove_link_from_group(&smdev->head->dev.kobj,
+				     scsi_mpath_head_link_group.name,
+				     dev_name(&sdev->sdev_gendev));
+}
+
 /* Which logical unit a scsi_device is a path to, or why it is none. */
 static ssize_t multipath_show(struct device *dev, struct device_attribute *attr,
 			      char *buf)
@@ -1355,11 +1378,6 @@ void scsi_mpath_detach(struct scsi_device *sdev)
 
 	if (!smdev || !smdev->attached)
 		return;
-	if (smdev->linked)
-		sysfs_remove_link_from_group(&smdev->head->dev.kobj,
-					     scsi_mpath_head_link_group.name,
-					     dev_name(&sdev->sdev_gendev));
-	smdev->linked = false;
 	smdev->attached = false;
 	scsi_mpath_unlist_device(smdev);
 	scsi_mpath_put_head(smdev->head);

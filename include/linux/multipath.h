@@ -200,8 +200,8 @@ struct mpath_head_ops {
  * @nr_failovers: those of them that were given to another try
  * @nr_retries: bios that came here after another try had failed
  * @nr_changes: how often @state has changed
- * @changed_at: when it last did (jiffies), but from one ALUA state in which a
- *	path may be about to return to another
+ * @changed_at: when it last did (jiffies, in 64 bits as it may be long ago), but
+ *	from one ALUA state in which a path may be about to return to another
  * @last_error: the last error
  * @last_error_at: and when it was (seconds since 1970)
  */
@@ -238,7 +238,7 @@ struct mpath_device {
 	unsigned long		nr_failovers;
 	unsigned long		nr_retries;
 	unsigned long		nr_changes;
-	unsigned long		changed_at;
+	u64			changed_at;
 	blk_status_t		last_error;
 	time64_t		last_error_at;
 };
@@ -281,7 +281,7 @@ struct mpath_device {
  * @lock: taken in any context; nests inside @mutex
  * @paths: the paths that take part in selection; changed under @mutex and @lock
  * @outlook: &enum mpath_outlook, derived from @paths
- * @served_until: when @outlook was last SERVING (jiffies)
+ * @served_until: when @outlook was last SERVING (jiffies, in 64 bits)
  * @reported: the outlook that the log was last told
  * @lost_until: while LOST, how long I/O is parked; while PENDING, how long the
  *	disk stays (jiffies, in 64 bits as it may be looked at much later)
@@ -290,8 +290,10 @@ struct mpath_device {
  * @nr_failovers: bios that a path failed and that were given to another try
  * @nr_waited: bios that had to wait for a path
  * @nr_refused: bios that failed for want of a path
- * @outages: time without a usable path in all, but for the present one (ms)
- * @outage_longest: the longest one (ms)
+ * @outages: time without a usable path in all, up to @outages_until (ms)
+ * @outages_until: while there is none, what @outages has been added up to (ms
+ *	since boot)
+ * @outage_longest: the longest of these times, but for the present one (ms)
  * @outage_since: when the present one began (ms since boot)
  * @requeue_work: sends the parked bios again
  * @scan_work: scans the partitions, once
@@ -324,7 +326,7 @@ struct mpath_head {
 	spinlock_t		lock; /* states, parked bios */
 	struct list_head	paths;
 	enum mpath_outlook	outlook;
-	unsigned long		served_until;
+	u64			served_until;
 	enum mpath_outlook	reported;
 	u64			lost_until;
 	struct bio_list		parked;
@@ -333,6 +335,7 @@ struct mpath_head {
 	unsigned long		nr_waited;
 	unsigned long		nr_refused;
 	unsigned long		outages;
+	u64			outages_until;
 	unsigned long		outage_longest;
 	u64			outage_since;
 

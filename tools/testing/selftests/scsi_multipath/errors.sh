@@ -46,6 +46,11 @@ try() {
 }
 
 # One line per error: what is injected (host byte, status, key, asc, ascq), name.
+# The four tables have all host bytes of a command that has not been aborted, all
+# statuses, and all sense keys that a disk has (SPC-5, 4.4), with those of their
+# codes that are looked at: by the midlayer, sd, or the device handler.
+
+# The path's: another one is tried at once.
 path_errors="
 01 0 0 0 0	DID_NO_CONNECT
 04 0 0 0 0	DID_BAD_TARGET
@@ -57,7 +62,13 @@ path_errors="
 00 2 2 4 b	standby
 00 2 2 4 c	unavailable
 00 2 2 4 12	offline
-00 2 5 25 0	no such logical unit"
+00 2 2 4 2	not started
+00 2 2 4 3	manual intervention
+00 2 2 3a 0	no medium
+00 2 2 4 24	depopulation
+00 2 5 25 0	no such logical unit
+00 22 0 0 0	COMMAND TERMINATED
+00 30 0 0 0	ACA ACTIVE"
 
 t_path_errors() {
 	local host status key asc ascq name op
@@ -65,7 +76,7 @@ t_path_errors() {
 	while read -r host status key asc ascq name; do
 		[[ -n $name ]] || continue
 		for op in $read $write; do
-			try $op "2 -1 $op 0x$host 0 $status $key 0x$asc 0x$ascq"
+			try $op "2 -1 $op 0x$host 0 0x$status 0x$key 0x$asc 0x$ascq"
 			is "$name, $op: left of the rule" 0 "$(rule_left $h0 2 $op)"
 			is "$name, $op: the issuer sees" none "$got"
 			is "$name, $op: failovers" 1 "$moved"
@@ -79,9 +90,20 @@ issuers_errors="
 00 2 3 11 0	$read	ENODATA		medium error
 00 2 3 11 0	$write	ENODATA		medium error
 00 2 4 44 0	$read	EREMOTEIO	hardware error
+00 2 5 21 0	$read	EREMOTEIO	out of range
 00 2 5 24 0	$read	EREMOTEIO	invalid field in CDB
+00 2 5 10 1	$write	EILSEQ		guard check failed, found by the host
 00 2 7 27 0	$write	EREMOTEIO	write protected
+00 2 7 27 7	$write	ENOSPC		no space left
+00 2 8 0 0	$read	EREMOTEIO	blank check
+00 2 a 0 0	$read	EREMOTEIO	copy aborted
+00 2 d 0 0	$write	EREMOTEIO	volume overflow
+00 2 e 1d 0	$read	EREMOTEIO	miscompare
+00 2 3 14 1	$read	ENODATA		record not found
 00 2 b 10 1	$read	EILSEQ		guard check failed
+00 2 b 10 2	$read	EILSEQ		application tag check failed
+00 2 b 10 3	$read	EILSEQ		reference tag check failed
+00 2 b 2e 2	$read	ETIME		duration limit
 00 18 0 0 0	$read	EBADE		reservation conflict
 00 18 0 0 0	$write	EBADE		reservation conflict"
 
@@ -102,14 +124,31 @@ t_issuers_errors() {
 
 # What the midlayer retries by itself.
 passing_errors="
+06 0 0 0 0	DID_PARITY
+07 0 0 0 0	DID_ERROR
+08 0 0 0 0	DID_RESET
+0a 0 0 0 0	DID_PASSTHROUGH
 0b 0 0 0 0	DID_SOFT_ERROR
 0c 0 0 0 0	DID_IMM_RETRY
 0d 0 0 0 0	DID_REQUEUE
 00 8 0 0 0	BUSY
 00 28 0 0 0	TASK SET FULL
 00 40 0 0 0	TASK ABORTED
+00 4 0 0 0	CONDITION MET
+00 2 0 0 0	no sense
+00 2 1 17 1	recovered error
+00 2 2 4 1	becoming ready
+00 2 2 4 7	operation in progress
+00 2 3 3 0	write fault
+00 2 6 28 0	medium may have changed
 00 2 6 29 0	power on or reset
-00 2 6 2a 1	mode parameters changed"
+00 2 6 2a 1	mode parameters changed
+00 2 6 2a 6	ALUA state changed
+00 2 6 2a 7	implicit transition failed
+00 2 6 3f 3	INQUIRY data changed
+00 2 6 3f e	LUNs changed
+00 2 b 0 0	command aborted
+00 2 b 44 0	internal target failure"
 
 t_passing_errors() {
 	local host status key asc ascq name
@@ -128,6 +167,47 @@ t_passing_errors() {
 		is "queuecommand $name: the issuer sees" none "$got"
 		is "queuecommand $name: failovers" 0 "$moved"
 	done
+}
+
+# What passes mostly, and now does not: the path is left after its retries, or
+# when a command has taken as long as it may with all of them. What has been done
+# all the same is left out.
+t_lasting_errors() {
+	local host status key asc ascq name
+
+	echo 1 >"$(sdev $h0)/timeout"
+	while read -r host status key asc ascq name; do
+		[[ -n $name && $name != @(DID_PASSTHROUGH|"CONDITION MET"|"no sense"|"recovered error") ]] ||
+			continue
+		try $read "2 1 $read 0x$host 0 0x$status 0x$key 0x$asc 0x$ascq"
+		is "$name: the issuer sees" none "$got"
+		is "$name: failovers" 1 "$moved"
+		uninject $h0 2 $read
+		renew $h0
+	done <<<"$passing_errors"
+	echo 30 >"$(sdev $h0)/timeout"
+}
+
+# What wakes the error handler, which resets the device: the path is left.
+handled_errors="
+03 0 0 0 0	DID_TIME_OUT
+09 0 0 0 0	DID_BAD_INTR
+00 8f 0 0 0	a status that there is not"
+
+t_handled_errors() {
+	local host status key asc ascq name op
+
+	while read -r host status key asc ascq name; do
+		[[ -n $name ]] || continue
+		for op in $read $write; do
+			try $op "2 -1 $op 0x$host 0 0x$status 0x$key 0x$asc 0x$ascq"
+			is "$name, $op: left of the rule" 0 "$(rule_left $h0 2 $op)"
+			is "$name, $op: the issuer sees" none "$got"
+			ok_if "$name, $op: failovers" "moved <= 1"
+			wait_for 20 usable $h0 || fail "$h0 is $(state $h0)"
+			renew $h0
+		done
+	done <<<"$handled_errors"
 }
 
 # recovery COMMANDS: the error handler takes its time with one host, which does
@@ -272,6 +352,8 @@ testcase t_path_errors rig_errors "B5, B10, C16, C17: an error of the path: the 
 testcase t_issuers_errors rig_errors \
 	"B5: an error of the medium, the target or the command is the issuer's"
 testcase t_passing_errors rig_errors "B5: what passes by itself leaves the path alone"
+testcase t_lasting_errors rig_errors "B5, B10: what should pass and does not costs the path its I/O"
+testcase t_handled_errors rig_errors "B10: what the error handler is for"
 testcase t_recovery rig_errors "B10: nothing waits for a host's error handler"
 testcase t_full rig_errors "B15: nor for a device that has no room"
 testcase t_rain rig_errors "C17: errors on both paths under verified I/O"

@@ -129,11 +129,18 @@ t_ioprio() {
 	ionice -c 2 -n 6 dd if=/dev/sda of=/dev/null bs=4k count=1 skip=301 iflag=direct status=none
 	ionice -c 3 dd if=/dev/zero of=/dev/sda bs=4k count=1 seek=302 oflag=direct \
 		conv=notrunc status=none
+	# Also what goes to a path by way of the worker, who has another one. As late as
+	# with the driver, the block layer takes that of whoever sends it.
+	inject $h0 "2 -1 0x28 f 0 0 0 0 0"
+	ionice -c 1 -n 2 dd if=/dev/sda of=/dev/null bs=4k count=1 skip=303 iflag=direct status=none
+	is "left of the rule" 0 "$(rule_left $h0 2 0x28)"
 	echo 0 >$event/enable
 	grep block_rq_issue $trace/trace >"$tmp/trace" || fail "no event"
 	grep -qE 'R.* 2400 \+ 8 rt,[0-9]+,3' "$tmp/trace" || fail "real time: $(<"$tmp/trace")"
 	grep -qE 'R.* 2408 \+ 8 be,[0-9]+,6' "$tmp/trace" || fail "best effort: $(<"$tmp/trace")"
 	grep -qE 'W.* 2416 \+ 8 idle,' "$tmp/trace" || fail "idle: $(<"$tmp/trace")"
+	is "real time, sent twice" 2 "$(grep -cE 'R.* 2424 \+ 8 rt,[0-9]+,2' "$tmp/trace")"
+	wait_for 20 usable $h0 || fail "$h0 is $(state $h0)"
 }
 
 testcase t_write_hint "rig_debug on 2" "a write's hint reaches the path"

@@ -581,6 +581,8 @@ errno_of() {
 	*'Input/output error'*) echo EIO ;;
 	*'Remote I/O error'*) echo EREMOTEIO ;;
 	*'No data available'*) echo ENODATA ;;
+	*'No space left on device'*) echo ENOSPC ;;
+	*'Timer expired'*) echo ETIME ;;
 	*'Invalid exchange'*) echo EBADE ;;
 	*'Invalid or incomplete multibyte'*) echo EILSEQ ;;
 	*'Link has been severed'*) echo ENOLINK ;;
