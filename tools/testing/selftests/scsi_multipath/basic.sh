@@ -202,6 +202,13 @@ rig_removable() {
 }
 two_disks() { (($(sd_names | wc -l) == 2)) && [[ -b /dev/sda && -b /dev/sdb ]]; }
 
+rig_zoned() {
+	scsi_load always
+	modprobe scsi_debug vpd_use_hostno=0 add_host=2 zbc=managed dev_size_mb=64 zone_size_mb=4 \
+		ndelay=10000 || skip "no zoned disks"
+	wait_for 20 two_disks
+}
+
 rig_no_id() { rig_loop "$1" 2 ""; wait_for 20 two_disks; }
 
 testcase t_parameter rig_none "D4: multipath takes off, on and always, in these words"
@@ -217,6 +224,7 @@ testcase t_on_needs_alua "rig_no_alua on" "on: no multipath without ALUA"
 testcase t_always "rig_no_alua always" "always: paths are joined by their id, ALUA or not"
 testcase t_two_luns rig_two_luns "D14: two logical units become two disks"
 testcase t_all_plain rig_removable "D16: a disk with a removable medium is no path"
+testcase t_all_plain rig_zoned "B13: a zoned disk is no path"
 testcase t_all_plain "rig_no_id on" "a logical unit without an id is no path (on)"
 testcase t_all_plain "rig_no_id always" "a logical unit without an id is no path (always)"
 

@@ -299,6 +299,10 @@ t_flags() {
 	blkdiscard -z -o 2M -l 64k /dev/sda
 	fio --name=nowait --filename=/dev/sda --ioengine=libaio --direct=1 --nowait=1 --rw=read \
 		--bs=4k --offset=3m --size=4k --disk_util=0 --output=/dev/null
+	# Polling is not offered, so it ends as any read does.
+	fio --name=polled --filename=/dev/sda --ioengine=pvsync2 --hipri=1 --direct=1 --rw=write \
+		--bs=4k --offset=3584k --size=64k --verify=crc32c --verify_state_save=0 \
+		--disk_util=0 --output=/dev/null || fail "polled I/O fails"
 	blockdev --flushbufs /dev/sda
 	blockdev --setra 64 /dev/sda
 	dd if=/dev/sda of=/dev/null bs=4k count=4 skip=1024 status=none
@@ -397,7 +401,7 @@ testcase t_partition_scan "rig_debug on 2" "the partitions are found when the di
 testcase t_tools "rig_debug on 2" "D18: sg3-utils, lsblk, blockdev and lsscsi find their way"
 testcase t_ioctl "rig_debug on 2" "D7: SG_IO on a partition needs CAP_SYS_RAWIO"
 testcase t_remap_event "rig_debug on 2" "D17: block_bio_remap goes from the disk to the path"
-testcase t_flags "rig_debug on 2 lbpu=1 lbpws=1" "what a bio asks for reaches the path"
+testcase t_flags "rig_debug on 2 lbpu=1 lbpws=1" "B12: what a bio asks for reaches the path"
 testcase t_limits "rig_debug on 2 physblk_exp=3 lbpu=1 lbpws=1" \
 	"D11, D12: limits are those of the paths"
 testcase t_integrity "rig_debug on 2 dif=1 dix=1" "D12: protection information"

@@ -264,10 +264,13 @@ t_rain() {
 
 # Targets may do a part of a command.
 t_partial() {
-	local before
+	local trace=/sys/kernel/tracing
 
-	before=$(errors $h0)
+	[[ -d $trace/events/scsi ]] || skip "no events to trace"
+	echo >$trace/trace
 	fio_start
+	echo 'opcode == 0x28' >$trace/events/scsi/scsi_dispatch_cmd_start/filter
+	echo 1 >$trace/events/scsi/scsi_dispatch_cmd_start/enable
 	echo 7 >$debug_driver/every_nth
 	echo 0x100 >$debug_driver/opts
 	wait_for 60 disk_reads_above "$(head_disk)" $(($(disk_stat "$(head_disk)" 1) + 200)) ||
@@ -280,7 +283,17 @@ t_partial() {
 	echo 0 >$debug_driver/opts
 	echo 0 >$debug_driver/every_nth
 	fio_stop
+	echo 0 >$trace/events/scsi/scsi_dispatch_cmd_start/enable
+	echo 0 >$trace/events/scsi/scsi_dispatch_cmd_start/filter
+	# The rest of a command is a command that begins in the midst of a block.
+	ok_if "commands were done in part" "$(rests) > 5"
+	is "in flight" "0 0" "$(xargs <"/sys/block/$(head_disk)/inflight")"
+	none_parked || fail "parked: $(parked)"
 	renew $h0
+}
+# fio asks for 4 KiB or more of a disk with blocks of 512 bytes.
+rests() {
+	sed -nE 's/.* lba=([0-9]+) .*/\1/p' /sys/kernel/tracing/trace | awk '$1 % 8 { n++ } END { print n + 0 }'
 }
 
 # The path answers TEST UNIT READY and fails each read: it is left alone until

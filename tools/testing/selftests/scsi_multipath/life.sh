@@ -144,7 +144,7 @@ t_refs() {
 
 	before=$(sd_refs)
 	delay 600
-	for i in {1..20}; do
+	for i in {1..100}; do
 		lose_all
 		refs=$(sd_refs)
 		delay 300

@@ -228,12 +228,26 @@ is_preferred() { (($(<"$(sdev "$1")/preferred_path") == 1)); }
 
 # C4: a transition is waited for.
 t_transitioning() {
-	local h all n
+	local h all n used
 
 	mapfile -t all < <(hctls)
+	policy round-robin
 	fio_start
-	for h in "${all[@]}"; do alua "$h" 15 || skip "LIO does not hold a transition"; done
-	sleep 2
+	# Sense data tell of it, and the other paths do not wait for its end.
+	h=${all[1]}
+	alua "$h" 15 || skip "LIO does not hold a transition"
+	wait_for 20 state_is "$h" transitioning || fail "$h is $(state "$h")"
+	used=$(requests "$h") n=$(disk_stat "$(head_disk)" 1)
+	wait_for 30 disk_reads_above "$(head_disk)" $((n + 300)) || fail "no I/O on other paths"
+	state_is "$h" transitioning || fail "$h is $(state "$h")"
+	ok_if "no I/O on a path in transition" "$(requests "$h") - used < 20"
+	alua "$h" 0
+	wait_for 30 state_is "$h" optimized || fail "$h is $(state "$h")"
+
+	# Now all of them are: I/O waits.
+	for h in "${all[@]}"; do alua "$h" 15; done
+	wait_for 20 all_are transitioning || fail "not all paths are in transition"
+	wait_for 20 some_parked || fail "no I/O waits"
 	fio_alive
 	n=$(disk_stat "$(head_disk)" 1)
 	for h in "${all[@]}"; do alua "$h" 0; done
@@ -244,6 +258,7 @@ t_transitioning() {
 	done
 	fio_stop
 	none_parked || fail "parked: $(parked)"
+	policy numa
 }
 
 # scsi_debug: hosts 0 and 3 are optimized, 1 is not, 2 is standby.
