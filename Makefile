@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 
 T ?=
-export KSRC PATCH V N
+export KSRC PATCH V N SEED MINUTES MAX_PATHS KERNEL HOOK
 
 help:
 	@echo 'make run           build the kernel, boot it, and show a multipath disk that loses its paths'
@@ -9,6 +9,8 @@ help:
 	@echo 'make shell         a shell in that guest; K=debug: on the debug kernel'
 	@echo 'make bench         the figures, beside those of dm-multipath and NVMe; T=PART: cost,'
 	@echo '                   profile, scale, failover or balance; N=COUNT: rounds of failover'
+	@echo 'make torture       everything at once, at random; SEED=N, MINUTES=N (10): see the test'
+	@echo 'make mutants       is each test able to fail? T=PATTERN: these defects only'
 	@echo 'make series        the patches to mail, in build/series'
 	@echo 'make check-series  build each patch by itself, with the option on, as a module and off'
 	@echo
@@ -32,6 +34,12 @@ shell: build
 bench:
 	@dev/bench $(T)
 
+torture: tree
+	@dev/torture
+
+mutants: tree
+	@dev/mutants/run $(T)
+
 series:
 	@dev/tree series
 
@@ -49,7 +57,7 @@ build: tree
 	@dev/build $(K)
 
 clean:
-	rm -rf build/lean build/debug build/kcsan build/plain* build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel
+	rm -rf build/lean build/debug build/kcsan build/plain* build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz
 	@[ ! -e build/linux ] || git -C build/linux worktree prune
 
-.PHONY: help run test shell bench series check-series tree refresh build clean
+.PHONY: help run test shell bench torture mutants series check-series tree refresh build clean
