@@ -19,6 +19,8 @@ FLUSH, FUA, DISCARD = 1, 2, 4
 def entries(log):
     """(flags, offset, data) of each entry, as far as they are complete."""
     magic, version, _, sector_size = struct.unpack("<QQQI", log.read(28))
+    if not magic:  # QEMU begins it with the first flush
+        return
     if (magic, version) != (MAGIC, 1):
         sys.exit("not a log of writes")
     log.seek(sector_size)

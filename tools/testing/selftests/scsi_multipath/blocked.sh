@@ -142,6 +142,29 @@ t_blocked() {
 	none_parked || fail "parked: $(parked)"
 }
 
+# sd is unbound from a blocked path, and flushes its cache, which has to wait: with
+# nobody left to say that it is a path, whoever unblocks it lets that go on.
+t_unbind() {
+	paths
+	iscsi_wait_for 1 120
+	echo "temporary write back" >"$(sdev "$h1")/scsi_disk/$h1/cache_type"
+	fio_start
+	gets_io "$h1"
+	down_to_blocked 1
+	background down_unbind "$h1"
+	wait_for 20 have_paths 1 || fail "the path stays one"
+	goes_on
+	! gone "$bg_pid" || fail "nothing was flushed"
+	iscsi_link 1 up
+	wait_for 60 gone "$bg_pid" || fail "unbinding hangs"
+	up_unbind "$h1"
+	wait_for 30 have_paths 2 || fail "there are not two paths"
+	wait_for 30 usable "$h1" || fail "$h1 is $(state "$h1")"
+	gets_io "$h1"
+	fio_stop
+	none_parked || fail "parked: $(parked)"
+}
+
 # The link is back when the transport has given the path up.
 t_given_up() {
 	local start n
@@ -246,6 +269,7 @@ t_logout() {
 
 testcase t_sessions "rig_iscsi on 2" "two sessions are two paths to one disk"
 testcase t_blocked "rig_iscsi on 2" "B9, B15: a link is cut, and back before the path is given up"
+testcase t_unbind "rig_iscsi on 2" "A19, B15: sd is unbound from a blocked path"
 testcase t_given_up "rig_iscsi on 2" "B9: a path is given up, and comes back when its link does"
 testcase t_all_blocked "rig_iscsi on 2" "B9: all links are cut for a while, I/O waits"
 testcase t_all_given_up "rig_iscsi on 2" "B9: all paths are given up, I/O fails"

@@ -5,7 +5,7 @@
 # Host 0 of the rig is optimized and host 1 is not, so that all I/O goes to host
 # 0 as long as it is usable.
 #
-# guest-timeout: 600
+# guest-timeout: 800
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -67,7 +67,6 @@ path_errors="
 00 2 2 3a 0	no medium
 00 2 2 4 24	depopulation
 00 2 5 25 0	no such logical unit
-00 22 0 0 0	COMMAND TERMINATED
 00 30 0 0 0	ACA ACTIVE"
 
 t_path_errors() {
@@ -135,6 +134,9 @@ passing_errors="
 00 28 0 0 0	TASK SET FULL
 00 40 0 0 0	TASK ABORTED
 00 4 0 0 0	CONDITION MET
+00 10 0 0 0	INTERMEDIATE
+00 14 0 0 0	INTERMEDIATE-CONDITION MET
+00 22 0 0 0	COMMAND TERMINATED
 00 2 0 0 0	no sense
 00 2 1 17 1	recovered error
 00 2 2 4 1	becoming ready
@@ -177,7 +179,7 @@ t_lasting_errors() {
 
 	echo 1 >"$(sdev $h0)/timeout"
 	while read -r host status key asc ascq name; do
-		[[ -n $name && $name != @(DID_PASSTHROUGH|"CONDITION MET"|"no sense"|"recovered error") ]] ||
+		[[ -n $name && $name != @(DID_PASSTHROUGH|*MET|INTERMEDIATE|*TERMINATED|no\ sense|recovered*) ]] ||
 			continue
 		try $read "2 1 $read 0x$host 0 0x$status 0x$key 0x$asc 0x$ascq"
 		is "$name: the issuer sees" none "$got"
@@ -299,14 +301,17 @@ rests() {
 # The path answers TEST UNIT READY and fails each read: it is left alone until
 # it has answered one.
 t_bad_reads() {
-	local before n
+	local before n changes
 
 	fio_start
 	inject $h0 "2 1 $read 1 0 0 0 0 0"
 	wait_for 20 state_is $h0 failed || fail "the path is $(state $h0)"
 	sleep 1
+	changes=$(</sys/block/$(disk_of $h0)/mpath_state_changes)
 	before=$(failovers) n=$(errors $h0)
 	sleep 3
+	is "changes of its state" "$changes" \
+		"$(</sys/block/$(disk_of $h0)/mpath_state_changes)"
 	ok_if "bios keep off the path" "$(failovers) - before <= 1"
 	ok_if "the path is tested now and then" "$(errors $h0) > n && $(errors $h0) - n < 20"
 	state_is $h0 failed || fail "the path is $(state $h0)"
