@@ -19,6 +19,7 @@
 
 #define pr_fmt(fmt) "multipath: " fmt
 
+#include <linux/backing-dev.h>
 #include <linux/blk-cgroup.h>
 #include <linux/blk-integrity.h>
 #include <linux/export.h>

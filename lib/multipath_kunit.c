@@ -1659,6 +1659,25 @@ static void mpath_kunit_no_clone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mpath_kunit_error(ctx, 0), -EAGAIN);
 }
 
+/* Below the path, memory has been short. */
+static void mpath_kunit_no_memory(struct kunit *test)
+{
+	struct mpath_kunit *ctx = test->priv;
+	struct mpath_device *path = mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
+	struct mpath_head *head = ctx->head;
+	struct mpath_io *io = mpath_kunit_io(test, 0, REQ_OP_WRITE);
+
+	io->path = mpath_get_path(head);
+	KUNIT_ASSERT_PTR_EQ(test, io->path, path);
+	io->clone.bi_status = BLK_STS_RESOURCE;
+	mpath_end_clone(&io->clone);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_OPTIMIZED);
+	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 0);
+	KUNIT_EXPECT_EQ(test, head->nr_parked, 1);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&head->requeue_work));
+	mpath_kunit_end_parked(ctx);
+}
+
 /*
  * Lives
  */
@@ -1794,13 +1813,17 @@ static void mpath_kunit_pending_revives(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, delayed_work_pending(&head->removal_work));
 		KUNIT_EXPECT_EQ(test, ctx->dead, 0);
 
+		/* Just in time, and not usable yet. */
+		head->lost_until = get_jiffies_64();
 		KUNIT_ASSERT_EQ(test, mpath_kunit_join(ctx, 0), 0);
 		KUNIT_EXPECT_EQ(test, head->life, MPATH_LIVE);
+		KUNIT_EXPECT_TRUE(test, mpath_may_wait(head));
 		KUNIT_EXPECT_FALSE(test,
 				   delayed_work_pending(&head->removal_work));
 	}
 
 	/* The work was on its way when the path came. */
+	head->lost_until = get_jiffies_64();
 	mpath_removal_work(&head->removal_work.work);
 	KUNIT_EXPECT_EQ(test, head->life, MPATH_LIVE);
 	KUNIT_EXPECT_EQ(test, ctx->dead, 0);
@@ -1873,6 +1896,7 @@ static struct kunit_case mpath_kunit_cases[] = {
 	KUNIT_CASE(mpath_kunit_renewed_clone),
 	KUNIT_CASE(mpath_kunit_reserve_first),
 	KUNIT_CASE(mpath_kunit_no_clone),
+	KUNIT_CASE(mpath_kunit_no_memory),
 	KUNIT_CASE(mpath_kunit_next_life),
 	KUNIT_CASE(mpath_kunit_members),
 	KUNIT_CASE(mpath_kunit_dead_is_final),

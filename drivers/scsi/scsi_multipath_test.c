@@ -1077,9 +1077,10 @@ static void scsi_mpath_test_links(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, sdev->scsi_mpath_dev->linked);
 	KUNIT_EXPECT_TRUE(test, scsi_mpath_test_has_link(head, "scsi_mpath_test"));
 
+	scsi_mpath_del_links(sdev);
+	KUNIT_EXPECT_FALSE(test, scsi_mpath_test_has_link(head, "scsi_mpath_test"));
 	device_del(dev);
 	scsi_mpath_detach(sdev);
-	KUNIT_EXPECT_FALSE(test, scsi_mpath_test_has_link(head, "scsi_mpath_test"));
 	KUNIT_EXPECT_EQ(test, head->users, 1);
 	put_device(dev);
 }

@@ -46,6 +46,7 @@ faults_off() {
 	for d in $faults $pages; do
 		[[ -d $d ]] || continue
 		echo 0 >$d/probability
+		[[ -e $d/require-start ]] || continue
 		echo 0 >$d/require-start
 		echo 0xffffffffffffffff >$d/require-end
 		echo 0 >$d/stacktrace-depth

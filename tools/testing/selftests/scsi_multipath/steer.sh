@@ -288,7 +288,8 @@ hears() {
 # event NAME [PATH]: has it been heard of the disk?
 event() {
 	tr '\n' ' ' <"$tmp/events" | sed 's/KERNEL\[/\n&/g' |
-		grep "MPATH_DISK=sda " | grep "MPATH_EVENT=$1 " | grep "${2:+MPATH_PATH=$2 }" >/dev/null
+		grep "MPATH_DISK=sda " | grep "MPATH_EVENT=$1 " |
+		grep "${2:+MPATH_PATH=$2 }" >/dev/null
 }
 
 t_tracepoints() {
