@@ -2162,6 +2162,23 @@ int mpath_parse_zero(const char *buf)
 EXPORT_SYMBOL_GPL(mpath_parse_zero);
 
 /**
+ * mpath_forget_error - let a path have had no error
+ * @path: a path that has joined a head
+ *
+ * Context: process.
+ */
+void mpath_forget_error(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
+
+	spin_lock_irq(&head->lock);
+	path->last_error = BLK_STS_OK;
+	path->last_error_at = 0;
+	spin_unlock_irq(&head->lock);
+}
+EXPORT_SYMBOL_GPL(mpath_forget_error);
+
+/**
  * mpath_store_counter - set a counter to zero, by the ->store of its attribute
  * @head: the head that it belongs to, or the one of its path
  * @counter: a counter that only changes under the head's lock

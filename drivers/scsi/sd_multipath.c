@@ -639,7 +639,19 @@ static ssize_t mpath_last_error_show(struct device *dev,
 
 	return sysfs_emit(buf, "%d\n", blk_status_to_errno(error));
 }
-static DEVICE_ATTR_RO(mpath_last_error);
+
+static ssize_t mpath_last_error_store(struct device *dev,
+				      struct device_attribute *attr,
+				      const char *buf, size_t count)
+{
+	int ret = mpath_parse_zero(buf);
+
+	if (ret)
+		return ret;
+	mpath_forget_error(&sd_mpath_dev_to_smdev(dev)->path);
+	return count;
+}
+static DEVICE_ATTR_RW(mpath_last_error);
 
 static ssize_t mpath_last_error_time_show(struct device *dev,
 					  struct device_attribute *attr,

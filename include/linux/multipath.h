@@ -376,6 +376,7 @@ static inline unsigned long *mpath_attr_to_counter(void *object,
 }
 
 int mpath_parse_zero(const char *buf);
+void mpath_forget_error(struct mpath_device *path);
 ssize_t mpath_store_counter(struct mpath_head *head, unsigned long *counter,
 			    const char *buf, size_t count);
 

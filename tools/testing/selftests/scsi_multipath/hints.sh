@@ -129,8 +129,7 @@ t_ioprio() {
 	ionice -c 2 -n 6 dd if=/dev/sda of=/dev/null bs=4k count=1 skip=301 iflag=direct status=none
 	ionice -c 3 dd if=/dev/zero of=/dev/sda bs=4k count=1 seek=302 oflag=direct \
 		conv=notrunc status=none
-	# Also what goes to a path by way of the worker, who has another one. As late as
-	# with the driver, the block layer takes that of whoever sends it.
+	# Also what goes to a path by way of the worker, who has another one.
 	inject $h0 "2 -1 0x28 f 0 0 0 0 0"
 	ionice -c 1 -n 2 dd if=/dev/sda of=/dev/null bs=4k count=1 skip=303 iflag=direct status=none
 	is "left of the rule" 0 "$(rule_left $h0 2 0x28)"

@@ -63,8 +63,22 @@ t_queue_depth() {
 	up_state $h0
 	fio_stop
 	wait_for 10 all_idle || fail "something is counted for ever"
+
+	# Begun under one policy and ended under another, with nothing else after it.
+	echo 900000000 >$debug_driver/ndelay
+	for policy in numa round-robin; do
+		policy queue-depth
+		for h in 1 2 3 4; do background read_block sda $h; done
+		wait_for 20 disk_has_reads sda 4 || fail "the reads do not begin"
+		policy $policy
+		wait_for 20 gone $bg_pid || fail "a read does not end"
+		wait_for 20 disk_has_reads sda 0 || fail "the reads do not end"
+		all_idle || fail "begun under queue-depth, ended under $policy: counted for ever"
+	done
+	echo 10000 >$debug_driver/ndelay
 	policy numa
 }
+disk_has_reads() { (($(disk_stat "$1" 9) == $2)); }
 
 t_iopolicy_words() {
 	local word
@@ -147,6 +161,11 @@ t_counters() {
 	is "read of a bad block" ENODATA "$(errno_of read_block sda 9)"
 	is "errors and failovers" "2 1 -61" "$(path_attr $h0 mpath_errors) \
 $(path_attr $h0 mpath_failovers) $(path_attr $h0 mpath_last_error)"
+	is "what is no zero" EINVAL \
+		"$(errno_of store 1 "/sys/block/$(disk_of $h0)/mpath_last_error")"
+	echo 0 >"/sys/block/$(disk_of $h0)/mpath_last_error"
+	is "an error that is forgotten" "0 0" \
+		"$(path_attr $h0 mpath_last_error) $(path_attr $h0 mpath_last_error_time)"
 
 	before=$(head_attr mpath_outage_ms)
 	for h in $h0 $h1 $h2 $h3; do down_state $h; done
