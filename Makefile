@@ -16,7 +16,7 @@ help:
 	@echo
 	@echo 'make tree          put the series, as it is here, in build/linux (every verb above does it)'
 	@echo 'make refresh       carry edits and commits made in build/linux back; PATCH=NNNN: into that patch'
-	@echo 'make build         build the lean kernel; K=debug, K=kcsan, K=plain: another one'
+	@echo 'make build         build the lean kernel; K=debug, K=plain: another one'
 	@echo 'make clean         remove what was built, not build/linux'
 	@echo
 	@echo 'KSRC=PATH  take this 6.12 tree or tarball as the base, KSRC=apt the one of Debian'
@@ -57,7 +57,7 @@ build: tree
 	@dev/build $(K)
 
 clean:
-	rm -rf build/lean build/debug build/kcsan build/plain* build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz
+	rm -rf build/lean build/debug build/plain* build/fast* build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz
 	@[ ! -e build/linux ] || git -C build/linux worktree prune
 
 .PHONY: help run test shell bench torture mutants series check-series tree refresh build clean

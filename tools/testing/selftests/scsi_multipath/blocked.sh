@@ -16,6 +16,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=iscsi.sh
 . "$(dirname "$0")/iscsi.sh"
+# shellcheck source=means.sh
+. "$(dirname "$0")/means.sh"
 
 # Sets h1 and h2, the paths by the portals 1 and 2.
 paths() {
