@@ -112,7 +112,7 @@ t_under_load() {
 		done
 	done
 	# They may sleep whenever there is nothing for them, be it for a moment.
-	wait_for 20 disk_reads_above sda $(($(disk_stat sda 1) + 300)) || fail "no I/O"
+	wait_for 120 disk_reads_above sda $(($(disk_stat sda 1) + 300)) || fail "no I/O"
 	wake $h0 $h3
 	fio_stop
 	# What waited in the queue of a path that is switched off has left it.

@@ -58,11 +58,14 @@ trouble() {
 			nap 0.5
 			wait_for 60 usable $h
 		done
-		# All of them: what is written waits for them, and memory with it.
+		# All of them: what is written waits for them, and memory with it. If
+		# nothing is just then, this does.
 		for h in $h0 1:0:0:0 $h3; do down_state $h; done
+		background read_block sda
 		nap 1
 		for h in $h0 1:0:0:0 $h3; do up_state $h; done
 		wait_for 60 usable $h0
+		wait_for 60 gone $bg_pid
 		echo round >>"$tmp/rounds"
 	done
 }
