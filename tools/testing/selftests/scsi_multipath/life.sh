@@ -76,12 +76,13 @@ t_in_time_io() {
 t_time_over() {
 	local disk
 
-	delay 2
+	delay 12
 	disk=$(head_disk)
 	lose_all
 	start_reader
-	reader_ends 10 EIO
-	ok_if "the read has waited for the delay" "reader_ms > 1000 && reader_ms < 8000"
+	wait_for 10 some_parked || fail "the read does not wait"
+	reader_ends 60 EIO
+	ok_if "the read has waited" "reader_ms > 1000"
 	wait_for 10 no_heads || fail "the disk stays"
 	[[ ! -b /dev/$disk ]] || fail "/dev/$disk stays"
 	find_all
@@ -111,10 +112,10 @@ t_retime() {
 	ok_if "it has stayed for the new delay" "$(elapsed "$start") >= 2900"
 	find_all
 	# from short to long
-	delay 3
+	delay 8
 	lose_all
 	delay 600
-	sleep 4
+	sleep 9
 	[[ -n $(heads) ]] || fail "the disk has gone, after the old delay"
 	find_all
 	delay 0
