@@ -15,7 +15,8 @@ luns=$1 paths=$((4 * $1)) suffix=''
 [[ $mode != off ]] || suffix=_off
 
 attached() { dmesg | grep -c 'Attached SCSI disk'; }
-all_attached() { (($(attached) == paths)); }
+no_hosts() { [[ ! -e /sys/class/scsi_host/host0 && ! -e /sys/class/scsi_host/host3 ]]; }
+all_attached() { (($(attached) == $1)); }
 
 # Seconds since boot of the last kernel message that matches.
 when() { dmesg | awk -F '[][ ]+' -v what="$1" '$0 ~ what { at = $2 } END { print at }'; }
@@ -38,13 +39,18 @@ state_known() {
 	done
 }
 
-# What there is once, however many LUNs, is there before.
-modprobe scsi_debug add_host=0 vpd_use_hostno=0 max_luns="$luns" dev_size_mb=64 \
-	ndelay=20000 fake_rw=1
+# What there is once, however many LUNs, is there before: one LUN of four paths
+# has come and gone.
+modprobe scsi_debug add_host=4 vpd_use_hostno=0 max_luns=1 lun_format=1 \
+	dev_size_mb=64 ndelay=20000 fake_rw=1
+wait_for 600 all_attached 4
+echo -4 >/sys/bus/pseudo/drivers/scsi_debug/add_host
+wait_for 600 no_hosts
+echo "$luns" >/sys/module/scsi_debug/parameters/max_luns
 before=$(free_memory)
 echo 4 >/sys/bus/pseudo/drivers/scsi_debug/add_host
-wait_for 600 all_attached
-awk -v begin="$(when '0:0:0:0: Direct-Access')" -v end="$(when 'Attached SCSI disk')" -v n=$paths \
+wait_for 600 all_attached $((4 + paths))
+awk -v begin="$(when '4:0:0:0: Direct-Access')" -v end="$(when 'Attached SCSI disk')" -v n=$paths \
 	-v name="scale.$luns.attach_us$suffix" \
 	'BEGIN { printf "##result %s\t%.0f\tus per path\n", name, (end - begin) * 1e6 / n }'
 if [[ $mode == on ]]; then
@@ -78,12 +84,12 @@ fio --output-format=json --output=/tmp/fio --ioengine=libaio --direct=1 --iodept
 	--bs=4k --norandommap --time_based --runtime=3600 --file_service_type=random --group_reporting \
 	--clocksource=clock_gettime --disk_util=0 --thread /tmp/jobs &
 fio=$!
-last=$(printf "%s\n" /sys/class/scsi_device/3:0:0:* | sort -V | tail -n 1)/device/iodone_cnt
+last=$(printf "%s\n" /sys/class/scsi_device/7:0:0:* | sort -V | tail -n 1)/device/iodone_cnt
 busy() { (($(<"$last") > $1)); }
 wait_for 60 busy $(($(<"$last") + 2))
 start=$EPOCHREALTIME
 echo -1 >/sys/bus/pseudo/drivers/scsi_debug/add_host
-wait_for 600 test ! -e /sys/class/scsi_host/host3
+wait_for 600 test ! -e /sys/class/scsi_host/host7
 gone=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
 kill -TERM $fio
 wait $fio || (($? == 128))
