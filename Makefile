@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 
 T ?=
-export KSRC PATCH V N SEED MINUTES MAX_PATHS KERNEL HOOK
+export KSRC PATCH V K LIMIT N SEED MINUTES MAX_PATHS KERNEL HOOK
 
 help:
 	@echo 'make run           build the kernel, boot it, and show a multipath disk that loses its paths'
-	@echo 'make test          everything that must pass; T=PATTERN: check, kunit, or tests by name'
+	@echo 'make test          everything that must pass; T=PATTERN: check, kunit, or tests by name;'
+	@echo '                   K=debug: on the debug kernel whatever can be, for hours'
 	@echo 'make shell         a shell in that guest; K=debug: on the debug kernel'
 	@echo 'make bench         the figures, beside those of dm-multipath and NVMe; T=PART: cost,'
 	@echo '                   profile, scale, failover or balance; N=COUNT: rounds of failover'
@@ -29,7 +30,7 @@ test:
 	@dev/test $(if $(T),'$(T)')
 
 shell: build
-	@dev/guest shell --kernel $(K)
+	@dev/guest shell --kernel $(or $(K),lean)
 
 bench:
 	@dev/bench $(T)
@@ -52,9 +53,8 @@ tree:
 refresh:
 	@dev/tree refresh
 
-K ?= lean
 build: tree
-	@dev/build $(K)
+	@dev/build $(or $(K),lean)
 
 clean:
 	rm -rf build/lean build/debug build/plain* build/fast* build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz

@@ -4,6 +4,9 @@
 # Port groups that change their state when nobody looks. Nothing here has the
 # devices scanned again: the kernel has to find out by itself.
 #
+# guest-kernel: lean
+# guest-append: scsi_mod.multipath=on
+# guest-debug: t_explicit|t_bound
 # guest-timeout: 600
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317

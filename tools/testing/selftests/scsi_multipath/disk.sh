@@ -3,6 +3,9 @@
 #
 # The disk over the paths is a disk like any other.
 #
+# guest-kernel: lean
+# guest-append: scsi_mod.multipath=on
+# guest-debug: t_plain_reservations|t_resize|t_no_size|t_other_id|t_mismatch
 # guest-timeout: 500
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317

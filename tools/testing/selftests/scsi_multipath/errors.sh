@@ -5,6 +5,9 @@
 # Host 0 of the rig is optimized and host 1 is not, so that all I/O goes to host
 # 0 as long as it is usable.
 #
+# guest-kernel: lean
+# guest-append: scsi_mod.multipath=on
+# guest-debug: t_recovery|t_rain|t_partial|t_bad_reads
 # guest-timeout: 800
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317

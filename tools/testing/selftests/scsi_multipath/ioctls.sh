@@ -3,6 +3,9 @@
 #
 # The disk over the paths is opened, and answers ioctls, as any disk of sd's.
 #
+# guest-kernel: lean
+# guest-append: scsi_mod.multipath=on
+# guest-debug: t_no_path|t_same|t_protected|t_plain_reserve
 # guest-timeout: 300
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317

@@ -54,7 +54,7 @@ t_rounds() {
 	start=$EPOCHREALTIME
 	for i in {1..20}; do
 		# of all four kinds, and no more than there is time for
-		((i <= 4 || $(elapsed "$start") < 180000)) || break
+		((i <= 4 || $(elapsed "$start") < 90000)) || break
 		round "$i"
 	done
 	note "after $i rounds: bio caches $caches -> $(bio_caches)," \

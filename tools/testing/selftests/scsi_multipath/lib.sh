@@ -150,9 +150,12 @@ wait_for() {
 
 	until "$@"; do
 		((${EPOCHREALTIME/./} < deadline)) || return 1
-		nap 0.02
+		nap "$poll"
 	done
 }
+# Seconds. To look takes a debug kernel longer.
+poll=0.02
+[[ ! -e /proc/lockdep ]] || poll=0.1
 
 # A task that is ended with the case, if it does not end before.
 background() {
@@ -419,18 +422,21 @@ disk_of() {
 	done
 }
 
-# The state of path H:C:T:L, "gone" if it is no path.
-state() {
-	local d s=
+# The state of path H:C:T:L, "gone" if it is no path: sets state.
+get_state() {
+	local d
 
+	state=
 	for d in "/sys/class/scsi_device/$1/device/block"/*; do
-		read -r s <"$d/mpath_state" || :
+		read -r state <"$d/mpath_state" || :
 	done 2>/dev/null
-	echo "${s:-gone}"
+	: "${state:=gone}"
 }
-state_is() { [[ $(state "$1") == "$2" ]]; }
-usable() { [[ $(state "$1") == *optimized ]]; }
-unusable() { [[ $(state "$1") != *optimized ]]; }
+state() { local state; get_state "$1"; echo "$state"; }
+# shellcheck disable=SC2053
+state_is() { local state; get_state "$1"; [[ $state == $2 ]]; }
+usable() { state_is "$1" '*optimized'; }
+unusable() { ! usable "$1"; }
 
 # all_are STATE: each path of the disk there is
 all_are() {
@@ -455,16 +461,17 @@ lun_dir() { readlink -f "/sys/block/$(head_disk)/device"; }
 policy() { echo "$1" >"$(lun_dir)/iopolicy"; }
 
 # Commands that H:C:T:L has been given, and those that ended with an error.
-sdev_counter() {
-	local value=0
-
-	{ read -r value <"/sys/class/scsi_device/$1/device/$2"; } 2>/dev/null || :
-	echo $((value))
+# get_counter sets counter.
+get_counter() {
+	counter=0
+	{ read -r counter <"/sys/class/scsi_device/$1/device/$2"; } 2>/dev/null || :
+	counter=$((counter))
 }
+sdev_counter() { local counter; get_counter "$1" "$2"; echo "$counter"; }
 requests() { sdev_counter "$1" iorequest_cnt; }
 errors() { sdev_counter "$1" ioerr_cnt; }
 timeouts() { sdev_counter "$1" iotmo_cnt; }
-requests_above() { (($(requests "$1") > $2)); }
+requests_above() { local counter; get_counter "$1" iorequest_cnt; ((counter > $2)); }
 
 # rescan H:C:T:L: look for a device there. tcm_loop says that it has no LUN, so
 # it has to be found by looking for any.

@@ -6,6 +6,9 @@
 # its paths or as plain disks with a reason, its data is what it was, and all is
 # well when it tells the truth again.
 #
+# guest-kernel: lean
+# guest-append: scsi_mod.multipath=on
+# guest-debug: t_id_designators|t_limits|t_groups|t_groups_length|t_fuzz
 # guest-timeout: 900
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2206,SC2317

@@ -3,6 +3,9 @@
 #
 # The disk outlives its last path by delayed_removal_secs.
 #
+# guest-kernel: lean
+# guest-append: scsi_mod.multipath=on
+# guest-debug: t_in_time_io|t_retime|t_refs|t_rmmod_sd|t_rmmod
 # guest-timeout: 600
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317

@@ -4,6 +4,9 @@
 # With the queue-depth policy the commands of a target port count, of whatever
 # logical unit they are.
 #
+# guest-kernel: lean
+# guest-append: scsi_mod.multipath=on
+# guest-debug: t_own
 # guest-timeout: 200
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317

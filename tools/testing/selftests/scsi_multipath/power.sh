@@ -4,6 +4,9 @@
 # Paths sleep, each on its own when there is nothing to do, or all with the
 # system. No I/O is lost, and each path is afterwards what it was.
 #
+# guest-kernel: lean
+# guest-append: scsi_mod.multipath=on
+# guest-debug: t_under_load|t_suspend_lost
 # guest-timeout: 500
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317

@@ -12,7 +12,7 @@
 . "$(dirname "$0")/means.sh"
 
 # A kernel with all debugging does this slowly: boot_on.sh does it 100 times.
-t_unbind() { unbind_rounds 20; }
+t_unbind() { unbind_rounds 8; }
 
 # once H:C:T:L TIMES: delete and find it again, whoever else does so
 churn() {
@@ -32,7 +32,7 @@ t_delete_race() {
 	fio_start
 	# two on the same path, one on another
 	for h in "${all[0]}" "${all[0]}" "${all[1]}"; do
-		background churn "$h" 5
+		background churn "$h" 3
 		pids+=("$bg_pid")
 	done
 	for p in "${pids[@]}"; do
@@ -80,7 +80,7 @@ t_rescan_open() {
 	background look
 	background change
 	for h in "${all[@]}"; do
-		background churn "$h" 5
+		background churn "$h" 3
 		pids+=("$bg_pid")
 	done
 	for p in "${pids[@]}"; do
@@ -177,7 +177,7 @@ t_parked_removed() {
 	! wait "$fio_pid" || fail "I/O goes on without a path"
 }
 
-testcase t_unbind "rig_loop on 2" "A19, A14: sd unbound and bound 20 times under I/O"
+testcase t_unbind "rig_loop on 2" "A19, A14: sd unbound and bound 8 times under I/O"
 testcase t_delete_race "rig_loop on 4" "A14, A15: paths deleted and found by three hands under I/O"
 testcase t_unbind_together "rig_loop on 4" \
 	"A8, A11, A12: all paths unbound at once, and bound at once"

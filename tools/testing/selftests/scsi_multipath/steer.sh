@@ -4,6 +4,9 @@
 # What an administrator sees of the paths, and how they steer them. Hosts 0 and 3
 # of the rig are optimized, host 1 is not, and host 2 is in standby.
 #
+# guest-kernel: lean
+# guest-append: scsi_mod.multipath=on
+# guest-debug: t_queue_depth|t_disable|t_events|t_why
 # guest-timeout: 500
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
