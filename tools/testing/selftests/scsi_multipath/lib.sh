@@ -505,9 +505,9 @@ rule_used_up() { [[ $(rule_left "$@") == 0 ]]; }
 # what was written last. A kernel that checks its locks has no time for anything
 # else when fio takes what it can get.
 fio_start() {
-	local file=${1:-/dev/$(head_disk)} disk reads rate=()
+	local file=${1:-/dev/$(head_disk)} disk reads pace=()
 	shift || :
-	[[ ! -e /proc/lockdep ]] || rate=(--rate_iops=30 --rate_process=poisson)
+	[[ ! -e /proc/lockdep ]] || pace=(--rate_iops=30 --rate_process=poisson)
 	disk=${file#/dev/}
 	[[ -d /sys/block/$disk ]] || disk=$(head_disk)
 	reads=$(disk_stat "$disk" 1)
@@ -517,7 +517,8 @@ fio_start() {
 	background fio --output-format=json --output="$tmp/fio.json" --filename="$file" \
 		--ioengine=libaio --direct=1 --rw=randwrite \
 		--verify=crc32c --do_verify=1 --verify_fatal=1 --verify_state_save=0 \
-		--verify_backlog=32 --disk_util=0 --loops=1000000 --exitall_on_error=1 "${rate[@]}" "$@" \
+		--verify_backlog=32 --disk_util=0 --loops=1000000 --exitall_on_error=1 \
+		"${pace[@]}" "$@" \
 		--name=small --bs=4k --size=1m --iodepth=8 \
 		--name=large --bs=64k --offset=4m --size=4m --iodepth=4 >"$tmp/fio.err" 2>&1
 	fio_pid=$bg_pid

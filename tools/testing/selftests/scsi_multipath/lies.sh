@@ -481,6 +481,17 @@ t_group_zero() {
 	truth_wins "group 0"
 }
 
+# One device is asked on behalf of its group, every two seconds while that is in
+# transition. When it goes, another one is.
+t_asker_gone() {
+	groups "state 15" transitioning 00000010 0f df 0001 $ports
+	down_delete $p1
+	truth
+	wait_for 20 stands_as $p2 optimized || fail "$p2 is $(standing $p2)"
+	data_is_right "$(head_disk)"
+	groups_true
+}
+
 # A target says that it has ALUA and does not know the command.
 t_no_states() {
 	sense rtpg.sense 5 20 00
@@ -602,6 +613,7 @@ testcase t_states rig_liar "C1: all states of a port group, and those that there
 testcase t_groups rig_liar "descriptors of port groups that are cut short"
 testcase t_groups_length rig_liar "an impossible length of the states is reported"
 testcase t_group_zero rig_liar "states that have not been transferred are none"
+testcase t_asker_gone rig_liar "C5: a device is gone that was to be asked for the states"
 testcase t_no_states rig_liar "ALUA without REPORT TARGET PORT GROUPS"
 testcase t_group_senses rig_liar "REPORT TARGET PORT GROUPS that fails"
 testcase t_fuzz rig_liar "answers changed at random"
