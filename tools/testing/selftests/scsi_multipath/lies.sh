@@ -489,7 +489,8 @@ t_asker_gone() {
 	truth
 	wait_for 20 stands_as $p2 optimized || fail "$p2 is $(standing $p2)"
 	data_is_right "$(head_disk)"
-	groups_true
+	up_delete $p1
+	wait_for 20 true_again || fail "$p1 is $(standing $p1), $p2 is $(standing $p2)"
 }
 
 # A target says that it has ALUA and does not know the command.
