@@ -266,15 +266,20 @@ bool scsi_mpath_check_later(struct scsi_mpath_device *smdev)
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_check_later);
 
+/* @vpd_id is NULL if the device does not tell. */
 static void scsi_mpath_set_other_id(struct scsi_mpath_device *smdev,
 				    bool other, const char *vpd_id)
 {
 	if (other == smdev->other_id)
 		return;
-	if (other)
+	if (other && vpd_id)
 		sdev_printk(KERN_ERR, smdev->sdev,
 			    "multipath: was a path to %s, is now %s: not used, delete it and scan again\n",
 			    smdev->head->vpd_id, vpd_id);
+	else if (other)
+		sdev_printk(KERN_ERR, smdev->sdev,
+			    "multipath: was a path to %s, does not tell its id: not used until it does\n",
+			    smdev->head->vpd_id);
 	else
 		sdev_printk(KERN_INFO, smdev->sdev,
 			    "multipath: is a path to %s again\n", vpd_id);
@@ -305,6 +310,16 @@ static int scsi_mpath_read_id_again(struct scsi_device *sdev)
 	return ret;
 }
 
+/* The last of the devices to go cancels the work. */
+static void scsi_mpath_queue_probe(struct scsi_mpath_head *head)
+{
+	mutex_lock(&head->lock);
+	if (!list_empty(&head->devices))
+		queue_delayed_work(scsi_mpath_wq, &head->probe_work,
+				   READ_ONCE(head->probe_delay));
+	mutex_unlock(&head->lock);
+}
+
 /*
  * A device that has been away may be another one, and gets no I/O before its
  * identity has been compared. One whose size could not be read, because it or
@@ -327,16 +342,22 @@ static void scsi_mpath_check_device(struct scsi_mpath_device *smdev)
 	if (ret == -EIO && scsi_mpath_check_later(smdev))
 		return;
 	if (ret == -EIO)
-		scsi_mpath_set_other_id(smdev, true, "unknown");
+		scsi_mpath_set_other_id(smdev, true, NULL);
 
 	/* If it has been away meanwhile, that is for the next time. */
 	spin_lock_irq(&smdev->lock);
 	if (smdev->check_turn == turn) {
-		if (ret == -ENODEV)
+		if (ret)
 			smdev->away = true;
 		smdev->checking = false;
 	}
 	spin_unlock_irq(&smdev->lock);
+
+	/* This keeps its driver from being unloaded: see scsi_mpath_ask_ids(). */
+	if (ret == -EIO) {
+		scsi_mpath_queue_probe(smdev->head);
+		return;
+	}
 	__scsi_mpath_state_changed(smdev);
 
 	if (!smdev->path.sized &&
@@ -385,7 +406,9 @@ void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 	spin_unlock_irqrestore(&smdev->lock, flags);
 
 	if (check) {
-		smdev->check_delay = SCSI_MPATH_CHECK_MIN;
+		/* One that is not used anyway is asked once. */
+		smdev->check_delay = smdev->other_id ? SCSI_MPATH_CHECK_MAX + 1 :
+						       SCSI_MPATH_CHECK_MIN;
 		scsi_mpath_queue_check(smdev, 0);
 	} else if (returned && !smdev->path.sized) {
 		scsi_mpath_check_later(smdev);
@@ -844,6 +867,19 @@ static void scsi_mpath_probe(struct scsi_mpath_head *head, bool slow)
 	}
 }
 
+/* A device that is there and has not told its id may do so now. */
+static void scsi_mpath_ask_ids(struct scsi_mpath_head *head)
+{
+	struct scsi_mpath_device *smdev;
+
+	mutex_lock(&head->lock);
+	list_for_each_entry(smdev, &head->devices, entry) {
+		if (READ_ONCE(smdev->away))
+			__scsi_mpath_state_changed(smdev);
+	}
+	mutex_unlock(&head->lock);
+}
+
 static void scsi_mpath_probe_work(struct work_struct *work)
 {
 	struct scsi_mpath_head *head =
@@ -857,15 +893,12 @@ static void scsi_mpath_probe_work(struct work_struct *work)
 	noio = memalloc_noio_save();
 	if (secs)
 		scsi_mpath_probe(head, delay >= interval);
+	scsi_mpath_ask_ids(head);
 	memalloc_noio_restore(noio);
 
 	/* Unless somebody wants it sooner, and has queued this already. */
 	cmpxchg(&head->probe_delay, delay, min(2 * delay, interval));
-	mutex_lock(&head->lock);
-	if (!list_empty(&head->devices))
-		queue_delayed_work(scsi_mpath_wq, &head->probe_work,
-				   READ_ONCE(head->probe_delay));
-	mutex_unlock(&head->lock);
+	scsi_mpath_queue_probe(head);
 }
 
 /**
@@ -891,8 +924,7 @@ static void scsi_mpath_list_device(struct scsi_mpath_device *smdev)
 	list_add(&smdev->entry, &head->devices);
 	mutex_unlock(&head->lock);
 	if (scsi_device_tpgs(smdev->sdev))
-		queue_delayed_work(scsi_mpath_wq, &head->probe_work,
-				   READ_ONCE(head->probe_delay));
+		scsi_mpath_queue_probe(head);
 }
 
 static void scsi_mpath_unlist_device(struct scsi_mpath_device *smdev)
@@ -1286,7 +1318,7 @@ void scsi_mpath_check_id(struct scsi_device *sdev)
 	if (ret == -ENOMEM)
 		return;
 	other = ret < 0 || strcmp(vpd_id, smdev->head->vpd_id);
-	scsi_mpath_set_other_id(smdev, other, ret < 0 ? "unknown" : vpd_id);
+	scsi_mpath_set_other_id(smdev, other, ret < 0 ? NULL : vpd_id);
 }
 
 /**

@@ -244,6 +244,22 @@ t_id_cut_short() {
 		00830024 01030010 6001405abc
 }
 
+# A path that has been away is used when it has told who it is, and not before,
+# however long that takes.
+t_id_refused() {
+	mark
+	sense vpd83.sense 5 24 00
+	down_state $p1
+	up_state $p1
+	wait_for 60 stands_as $p1 mismatch || fail "$p1 is $(standing $p1)"
+	wait_for 30 said "$p1: multipath: was a path to .*, does not tell its id" ||
+		fail "the log does not say it"
+	truth
+	wait_for 30 true_again || fail "$p1 is $(standing $p1), $p2 is $(standing $p2)"
+	said "$p1: multipath: is a path to .* again" || fail "the log does not say it"
+	data_is_right "$(head_disk)"
+}
+
 # What is left in a buffer of an id that is not used is no part of another.
 t_id_name() {
 	say vpd83 0083002c $naa 02080014 6575692e 30313233343536373839414243444546
@@ -602,6 +618,7 @@ testcase t_truth rig_liar "a target that tells the truth is a disk with two path
 testcase t_id_page rig_liar "VPD page 0x83 that is not as long as it says"
 testcase t_id_designators rig_liar "designators that are not as long as they say"
 testcase t_id_cut_short rig_liar "D14: an id that has not been transferred in full is none"
+testcase t_id_refused rig_liar "D11: an identification that is refused for a while"
 testcase t_id_name rig_liar "D14: an id is that of one designator"
 testcase t_id_text rig_liar "D14: an id is one line of text"
 testcase t_id_zero rig_liar "D14: names that differ after a zero are not the same"
