@@ -47,10 +47,11 @@ wait_for 600 all_attached 4
 echo -4 >/sys/bus/pseudo/drivers/scsi_debug/add_host
 wait_for 600 no_hosts
 echo "$luns" >/sys/module/scsi_debug/parameters/max_luns
+dmesg -C
 before=$(free_memory)
 echo 4 >/sys/bus/pseudo/drivers/scsi_debug/add_host
-wait_for 600 all_attached $((4 + paths))
-awk -v begin="$(when '4:0:0:0: Direct-Access')" -v end="$(when 'Attached SCSI disk')" -v n=$paths \
+wait_for 600 all_attached $paths
+awk -v begin="$(when '0:0:0:0: Direct-Access')" -v end="$(when 'Attached SCSI disk')" -v n=$paths \
 	-v name="scale.$luns.attach_us$suffix" \
 	'BEGIN { printf "##result %s\t%.0f\tus per path\n", name, (end - begin) * 1e6 / n }'
 if [[ $mode == on ]]; then
@@ -84,12 +85,12 @@ fio --output-format=json --output=/tmp/fio --ioengine=libaio --direct=1 --iodept
 	--bs=4k --norandommap --time_based --runtime=3600 --file_service_type=random --group_reporting \
 	--clocksource=clock_gettime --disk_util=0 --thread /tmp/jobs &
 fio=$!
-last=$(printf "%s\n" /sys/class/scsi_device/7:0:0:* | sort -V | tail -n 1)/device/iodone_cnt
+last=$(printf "%s\n" /sys/class/scsi_device/3:0:0:* | sort -V | tail -n 1)/device/iodone_cnt
 busy() { (($(<"$last") > $1)); }
 wait_for 60 busy $(($(<"$last") + 2))
 start=$EPOCHREALTIME
 echo -1 >/sys/bus/pseudo/drivers/scsi_debug/add_host
-wait_for 600 test ! -e /sys/class/scsi_host/host7
+wait_for 600 test ! -e /sys/class/scsi_host/host3
 gone=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
 kill -TERM $fio
 wait $fio || (($? == 128))
