@@ -411,6 +411,7 @@ void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 						       SCSI_MPATH_CHECK_MIN;
 		scsi_mpath_queue_check(smdev, 0);
 	} else if (returned && !smdev->path.sized) {
+		smdev->check_delay = SCSI_MPATH_CHECK_MIN;
 		scsi_mpath_check_later(smdev);
 	}
 }
@@ -680,9 +681,9 @@ int scsi_mpath_join(struct scsi_mpath_device *smdev, struct mpath_head *mpath)
 	spin_lock_irq(&smdev->lock);
 	smdev->joined = true;
 	WRITE_ONCE(smdev->member, true);
-	smdev->away = false;
-	smdev->checking = false;
 	spin_unlock_irq(&smdev->lock);
+	/* It may have been away while sd had nothing to do with it. */
+	__scsi_mpath_state_changed(smdev);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_join);

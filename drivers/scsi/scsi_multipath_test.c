@@ -1129,8 +1129,14 @@ static void scsi_mpath_test_membership(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, smdev->joined);
 	scsi_mpath_state_changed(ctx->sdevs[0]);
 
+	/* One that is away when it joins has to tell who it is when it is back. */
 	mpath->life = MPATH_NEW;
+	ctx->sdevs[0]->sdev_state = SDEV_BLOCK;
 	KUNIT_EXPECT_EQ(test, scsi_mpath_join(smdev, mpath), 0);
+	KUNIT_EXPECT_TRUE(test, smdev->away);
+	smdev->away = false;
+	ctx->sdevs[0]->sdev_state = SDEV_RUNNING;
+
 	KUNIT_EXPECT_TRUE(test, smdev->joined);
 	KUNIT_EXPECT_PTR_EQ(test, smdev->path.head, mpath);
 	KUNIT_EXPECT_EQ(test, mpath->nr_members, 1);

@@ -232,6 +232,25 @@ t_mismatch() {
 	is "read" none "$(errno_of read_block sda)"
 }
 
+# One that has changed while sd was not bound to it is not used either.
+t_other_id_unbound() {
+	local n
+
+	down_unbind $h1
+	down_state $h1
+	echo 1 >$debug_driver/vpd_use_hostno
+	up_state $h1
+	up_unbind $h1
+	wait_for 10 state_is $h1 mismatch || fail "$h1 is $(state $h1)"
+	n=$(disk_stat "$(disk_of $h1)" 5)
+	fio_start
+	fio_stop
+	is "writes to another logical unit" "$n" "$(disk_stat "$(disk_of $h1)" 5)"
+	echo 0 >$debug_driver/vpd_use_hostno
+	ask_state $h1
+	wait_for 10 usable $h1 || fail "the same logical unit again: $h1 is $(state $h1)"
+}
+
 # A path that leads to another logical unit from one day to the next: better no
 # data than those of another disk.
 t_other_id() {
@@ -420,6 +439,8 @@ testcase t_plain_reservations rig_plain "D9: a disk that is not multipath takes 
 testcase t_no_size "rig_debug on 2" "D11: a path that could not tell its size is asked again"
 testcase t_other_id "rig_debug on 2 lbpu=1 lbpws=1" \
 	"D11: a path that leads to another logical unit is not used"
+testcase t_other_id_unbound "rig_debug on 2 lbpu=1 lbpws=1" \
+	"D11: nor is one that has changed while sd was not bound to it"
 testcase t_mismatch rig_mismatch "D11: a path of another size is not used"
 
 run_tests "$@"
