@@ -86,8 +86,6 @@ static struct workqueue_struct *mpath_io_wq;
 static struct workqueue_struct *mpath_test_wq;
 /* lives of disks; may wait for I/O */
 static struct workqueue_struct *mpath_life_wq;
-/* Where test reads go. Nobody looks at it, so one serves all paths at once. */
-static struct page *mpath_scratch_page;
 
 static const char * const mpath_iopolicy_names[] = {
 	[MPATH_IOPOLICY_NUMA]	= "numa",
@@ -115,6 +113,7 @@ static const char * const mpath_state_names[] = {
  * struct mpath_io - a bio on its way through a head
  * @path: the path that the clone is on
  * @start: when accounting began (jiffies)
+ * @losses: mpath_device.losses when it was sent
  * @tries: how often a path has failed it
  * @accounted: accounting has begun
  * @counted: is in the path's nr_active
@@ -124,6 +123,7 @@ static const char * const mpath_state_names[] = {
 struct mpath_io {
 	struct mpath_device	*path;
 	unsigned long		start;
+	unsigned int		losses;
 	u8			tries;
 	bool			accounted;
 	bool			counted;
@@ -404,7 +404,8 @@ static enum mpath_state mpath_effective_state(const struct mpath_device *path,
 	if (!mpath_state_is_usable(state))
 		return state;
 	if (path->mismatch)
-		return MPATH_MISMATCH;
+		return path->sized || path->sizeless ? MPATH_MISMATCH :
+						       MPATH_UNKNOWN;
 	if (path->degraded)
 		return MPATH_DEGRADED;
 	if (path->failed)
@@ -457,14 +458,6 @@ static void mpath_kick(struct mpath_head *head)
 	mod_delayed_work(mpath_io_wq, &head->requeue_work, 0);
 }
 
-static void mpath_start_lost_time(struct mpath_head *head)
-{
-	lockdep_assert_held(&head->lock);
-
-	head->lost_until = get_jiffies_64() +
-			   (u64)head->delayed_removal_secs * HZ;
-}
-
 /* How much longer bios are parked, or the disk is kept, in jiffies. */
 static unsigned long mpath_lost_time_left(const struct mpath_head *head)
 {
@@ -472,6 +465,24 @@ static unsigned long mpath_lost_time_left(const struct mpath_head *head)
 
 	return time_before64(now, head->lost_until) ?
 	       head->lost_until - now : 0;
+}
+
+static void mpath_arm_removal(struct mpath_head *head)
+{
+	lockdep_assert_held(&head->lock);
+
+	mod_delayed_work(mpath_life_wq, &head->removal_work,
+			 mpath_lost_time_left(head));
+}
+
+static void mpath_start_lost_time(struct mpath_head *head)
+{
+	lockdep_assert_held(&head->lock);
+
+	head->lost_until = get_jiffies_64() +
+			   (u64)head->delayed_removal_secs * HZ;
+	if (head->life == MPATH_PENDING)
+		mpath_arm_removal(head);
 }
 
 /* The last usable path is gone: do not wait for those that failed earlier. */
@@ -546,6 +557,14 @@ static unsigned long mpath_longest_outage(struct mpath_head *head)
 	return max(head->outage_longest, ms);
 }
 
+static void mpath_queue_scan(struct mpath_head *head)
+{
+	lockdep_assert_held(&head->lock);
+
+	if (READ_ONCE(head->scan_due) && head->life != MPATH_DEAD)
+		queue_work(mpath_life_wq, &head->scan_work);
+}
+
 static void mpath_set_outlook(struct mpath_head *head,
 			      enum mpath_outlook outlook)
 {
@@ -558,8 +577,11 @@ static void mpath_set_outlook(struct mpath_head *head,
 			head->ops->no_path(head);
 		mpath_begin_outage(head);
 	}
-	if (outlook == MPATH_SERVING)
+	if (outlook == MPATH_SERVING) {
 		head->outage_longest = mpath_longest_outage(head);
+		if (head->outlook != MPATH_SERVING)
+			mpath_queue_scan(head);
+	}
 	head->outlook = outlook;
 }
 
@@ -601,6 +623,8 @@ static void mpath_update_path(struct mpath_device *path)
 	returned = usable && !mpath_state_is_usable(path->transport);
 	WRITE_ONCE(path->transport, transport);
 	path->returned = returned || (path->returned && usable);
+	if (!usable)
+		path->sizeless = false;
 	if (returned && path->listed && path->failed)
 		mod_delayed_work(mpath_test_wq, &path->test_work, 0);
 
@@ -618,6 +642,7 @@ static void mpath_update_path(struct mpath_device *path)
 		}
 		WRITE_ONCE(path->state, state);
 		WRITE_ONCE(path->preferred, preferred);
+		path->losses += left;
 		mpath_changed(head);
 		queue_work(mpath_life_wq, &head->event_work);
 		if (left && head->ops->left)
@@ -649,6 +674,27 @@ bool mpath_path_changed(struct mpath_device *path)
 	return returned;
 }
 EXPORT_SYMBOL_GPL(mpath_path_changed);
+
+/**
+ * mpath_give_up_size - do not wait any longer for a path to have a size
+ * @path: a path that has joined, and is not sized
+ *
+ * Until then I/O waits for it. It is waited for again when it comes back from
+ * not being usable for another reason.
+ *
+ * Context: any.
+ */
+void mpath_give_up_size(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
+	unsigned long flags;
+
+	spin_lock_irqsave(&head->lock, flags);
+	path->sizeless = true;
+	mpath_update_path(path);
+	spin_unlock_irqrestore(&head->lock, flags);
+}
+EXPORT_SYMBOL_GPL(mpath_give_up_size);
 
 /* Might another path have done better? */
 static bool mpath_is_path_error(blk_status_t status)
@@ -745,8 +791,7 @@ static blk_status_t mpath_test_read(struct mpath_device *path)
 	bio_init(&bio, bdev, &bvec, 1,
 		 REQ_OP_READ | REQ_FAILFAST_TRANSPORT | REQ_FAILFAST_DRIVER);
 	bio.bi_iter.bi_sector = 0;
-	__bio_add_page(&bio, mpath_scratch_page, bdev_logical_block_size(bdev),
-		       0);
+	__bio_add_page(&bio, path->test_page, bdev_logical_block_size(bdev), 0);
 	submit_bio_wait(&bio);
 	bio_uninit(&bio);
 	return bio.bi_status;
@@ -822,16 +867,21 @@ static void mpath_end_io(struct mpath_io *io, blk_status_t status)
 	bio_endio(bio);
 }
 
-/* It is not the path's fault when memory has been short. */
-static void mpath_arrange_retry(struct mpath_device *path, blk_status_t status)
+/*
+ * It is not the path's fault when memory has been short. Nor does a bio say
+ * anything of what the path is now that was on it when it was lost.
+ */
+static void mpath_arrange_retry(struct mpath_device *path, struct mpath_io *io,
+				blk_status_t status)
 {
 	if (status == BLK_STS_RESOURCE) {
 		queue_delayed_work(mpath_io_wq, &path->head->requeue_work,
 				   MPATH_MEMORY_TIME);
-	} else {
-		mpath_fail_path(path);
-		mpath_kick(path->head);
+		return;
 	}
+	if (io->losses == path->losses)
+		mpath_fail_path(path);
+	mpath_kick(path->head);
 }
 
 /*
@@ -862,7 +912,7 @@ static noinline bool mpath_failover(struct mpath_device *path,
 		head->nr_failovers++;
 		head->nr_parked++;
 		bio_list_add(&head->parked, &io->clone);
-		mpath_arrange_retry(path, status);
+		mpath_arrange_retry(path, io, status);
 	}
 	spin_unlock_irqrestore(&head->lock, flags);
 	return again;
@@ -908,6 +958,7 @@ static void mpath_send(struct mpath_device *path, struct mpath_io *io)
 	struct bio *clone = &io->clone, *bio = clone->bi_private;
 
 	io->path = path;
+	io->losses = READ_ONCE(path->losses);
 	mpath_count_io(path, io);
 	if (unlikely(io->tries))
 		path->nr_retries++;	/* only the requeue worker does that */
@@ -1301,14 +1352,6 @@ static int mpath_next_life(enum mpath_life life, enum mpath_event event)
 	return next[life][event];
 }
 
-static void mpath_arm_removal(struct mpath_head *head)
-{
-	lockdep_assert_held(&head->lock);
-
-	mod_delayed_work(mpath_life_wq, &head->removal_work,
-			 mpath_lost_time_left(head));
-}
-
 /*
  * The one place where a disk's life changes. A pending disk pins its driver:
  * there may be nobody else left who does. A driver that is already on its way
@@ -1334,8 +1377,6 @@ static bool mpath_set_life(struct mpath_head *head, enum mpath_event event)
 	/* A path that has come back in time is not usable yet. */
 	if (life == MPATH_PENDING || old == MPATH_PENDING)
 		mpath_start_lost_time(head);
-	if (life == MPATH_PENDING)
-		mpath_arm_removal(head);
 	mpath_changed(head);
 	spin_unlock_irq(&head->lock);
 
@@ -1437,7 +1478,9 @@ EXPORT_SYMBOL_GPL(mpath_free_disk);
 
 /*
  * Reading the partition table takes I/O, which may wait for a path. Nobody who
- * could bring a path back or take one away waits for this.
+ * could bring a path back or take one away waits for this. If it fails, it is
+ * read again when a path is back; if that is before this has failed, this is
+ * queued while it runs.
  */
 static void mpath_scan_work(struct work_struct *work)
 {
@@ -1447,7 +1490,9 @@ static void mpath_scan_work(struct work_struct *work)
 
 	clear_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
 	mutex_lock(&disk->open_mutex);
-	bdev_disk_changed(disk, false);
+	if (head->scan_due)
+		WRITE_ONCE(head->scan_due,
+			   bdev_disk_changed(disk, false) == -EIO);
 	mutex_unlock(&disk->open_mutex);
 }
 
@@ -1618,6 +1663,8 @@ static void mpath_set_mismatch(struct mpath_device *path, bool mismatch)
 	struct mpath_head *head = path->head;
 
 	spin_lock_irq(&head->lock);
+	WRITE_ONCE(path->sized, get_capacity(path->disk));
+	path->sizeless &= !path->sized;
 	path->mismatch = mismatch;
 	mpath_update_path(path);
 	spin_unlock_irq(&head->lock);
@@ -1629,7 +1676,6 @@ static void mpath_check_path(struct mpath_device *path)
 	bool mismatch = !mpath_path_fits(head, path);
 	bool warn = mismatch && mpath_path_has_say(path);
 
-	path->sized = get_capacity(path->disk);
 	if (warn && !path->warned)
 		pr_warn("%s: path %s has %llu sectors and blocks of %u bytes, the disk has %llu and %u: not used\n",
 			head->disk->disk_name, path->disk->disk_name,
@@ -1648,8 +1694,7 @@ static void mpath_update_read_only(struct mpath_head *head)
 
 	list_for_each_entry(path, &head->paths, entry)
 		read_only |= !path->mismatch && get_disk_ro(path->disk);
-	if (get_disk_ro(head->disk) != read_only)
-		set_disk_ro(head->disk, read_only);
+	set_disk_ro(head->disk, read_only);
 }
 
 static void mpath_link_path(struct mpath_device *path)
@@ -1717,6 +1762,7 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	mpath_begin_outage(head);
 	head->disk = disk;
 	mpath_set_life(head, MPATH_DISK_ADDED);
+	WRITE_ONCE(head->scan_due, true);
 	queue_work(mpath_life_wq, &head->scan_work);
 	return 0;
 }
@@ -1873,9 +1919,12 @@ int mpath_join(struct mpath_head *head, struct mpath_device *path)
 	init_completion(&path->drained);
 	INIT_LIST_HEAD(&path->entry);
 	INIT_DELAYED_WORK(&path->test_work, mpath_test_work);
+	path->test_page = alloc_page(GFP_KERNEL);
+	if (!path->test_page)
+		return -ENOMEM;
 	ret = percpu_ref_init(&path->ref, mpath_path_drained, 0, GFP_KERNEL);
 	if (ret)
-		return ret;
+		goto free_page;
 
 	mpath_lock(head);
 	ret = -ENODEV;
@@ -1892,8 +1941,11 @@ int mpath_join(struct mpath_head *head, struct mpath_device *path)
 	mpath_set_life(head, MPATH_JOINED);
 unlock:
 	mpath_unlock(head);
-	if (ret)
-		percpu_ref_exit(&path->ref);
+	if (!ret)
+		return 0;
+	percpu_ref_exit(&path->ref);
+free_page:
+	__free_page(path->test_page);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(mpath_join);
@@ -1973,6 +2025,7 @@ void mpath_leave(struct mpath_device *path)
 	if (listed)
 		mpath_drain_path(path);
 	percpu_ref_exit(&path->ref);
+	__free_page(path->test_page);
 
 	mpath_lock(head);
 	dead = head->life == MPATH_DEAD;
@@ -2124,11 +2177,9 @@ static ssize_t delayed_removal_secs_store(struct device *dev,
 	/* Not the mutex: it is held while the attributes are being added. */
 	spin_lock_irq(&head->lock);
 	WRITE_ONCE(head->delayed_removal_secs, secs);
-	if (head->outlook == MPATH_LOST)
+	if (head->outlook == MPATH_LOST || head->life == MPATH_PENDING)
 		mpath_start_lost_time(head);
 	mpath_changed(head);
-	if (head->life == MPATH_PENDING)
-		mpath_arm_removal(head);
 	spin_unlock_irq(&head->lock);
 	return count;
 }
@@ -2314,14 +2365,11 @@ EXPORT_SYMBOL_GPL(mpath_disk_link_group);
 
 static int __init mpath_init(void)
 {
-	mpath_scratch_page = alloc_page(GFP_KERNEL);
-	if (!mpath_scratch_page)
-		return -ENOMEM;
 	mpath_io_wq = alloc_workqueue("mpath_io",
 				      WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_HIGHPRI,
 				      WQ_MAX_ACTIVE);
 	if (!mpath_io_wq)
-		goto free_page;
+		return -ENOMEM;
 	mpath_test_wq = alloc_workqueue("mpath_test",
 					WQ_MEM_RECLAIM | WQ_UNBOUND,
 					WQ_MAX_ACTIVE);
@@ -2336,8 +2384,6 @@ destroy_test_wq:
 	destroy_workqueue(mpath_test_wq);
 destroy_io_wq:
 	destroy_workqueue(mpath_io_wq);
-free_page:
-	__free_page(mpath_scratch_page);
 	return -ENOMEM;
 }
 
@@ -2346,7 +2392,6 @@ static void __exit mpath_exit(void)
 	destroy_workqueue(mpath_life_wq);
 	destroy_workqueue(mpath_test_wq);
 	destroy_workqueue(mpath_io_wq);
-	__free_page(mpath_scratch_page);
 }
 
 /* before the drivers that use it */

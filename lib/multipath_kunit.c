@@ -333,13 +333,15 @@ static void mpath_kunit_effective_state(struct kunit *test)
 {
 	unsigned int bits, state;
 
-	for (bits = 0; bits < 32; bits++) {
+	for (bits = 0; bits < 128; bits++) {
 		struct mpath_device path = {
 			.listed		= bits & 1,
 			.mismatch	= bits & 2,
 			.degraded	= bits & 4,
 			.failed		= bits & 8,
 			.disabled	= bits & 16,
+			.sized		= bits & 32,
+			.sizeless	= bits & 64,
 		};
 
 		for (state = 0; state < MPATH_NR_STATES; state++) {
@@ -352,6 +354,10 @@ static void mpath_kunit_effective_state(struct kunit *test)
 				expected = MPATH_DEGRADED;
 			if (usable && path.mismatch)
 				expected = MPATH_MISMATCH;
+			/* Its size may still be told. */
+			if (usable && path.mismatch && !path.sized &&
+			    !path.sizeless)
+				expected = MPATH_UNKNOWN;
 			if (path.disabled)
 				expected = MPATH_DISABLED;
 			if (!path.listed)
@@ -525,6 +531,8 @@ static void mpath_kunit_vectors(struct kunit *test, unsigned int nr,
 			atomic_set(paths[i].nr_active, (vector >> i) % 3);
 		}
 
+		if (!(vector % 1024))
+			cond_resched();
 		rcu_read_lock();
 		path = mpath_nearest_path(&head, 0);
 		rcu_read_unlock();
@@ -550,8 +558,6 @@ static void mpath_kunit_vectors(struct kunit *test, unsigned int nr,
 					"round-robin, %u paths, vector %u, cursor %u",
 					nr, vector, cursor);
 	}
-	if (nr_vectors > 1000)
-		cond_resched();
 }
 
 static void mpath_kunit_select_all_states(struct kunit *test)
@@ -1041,6 +1047,38 @@ static void mpath_kunit_fail_knows_why(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->paths[0].tests), 0);
 }
 
+/* For the size of a path is waited as long as somebody asks for it. */
+static void mpath_kunit_sizeless_path(struct kunit *test)
+{
+	struct mpath_kunit *ctx = test->priv;
+	struct mpath_device *path = mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
+
+	path->mismatch = true;
+	mpath_path_changed(path);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_UNKNOWN);
+	KUNIT_EXPECT_EQ(test, ctx->head->outlook, MPATH_WAITING);
+	mpath_give_up_size(path);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_MISMATCH);
+	KUNIT_EXPECT_EQ(test, ctx->head->outlook, MPATH_LOST);
+
+	/* When it is back it is asked again. */
+	mpath_kunit_set_state(ctx, 0, MPATH_UNAVAILABLE, false);
+	mpath_kunit_set_state(ctx, 0, MPATH_OPTIMIZED, false);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_UNKNOWN);
+	KUNIT_EXPECT_EQ(test, ctx->head->outlook, MPATH_WAITING);
+
+	/* This is what makes it known. */
+	mutex_lock(&ctx->head->mutex);
+	mpath_give_up_size(path);
+	ctx->paths[0].bdev.bd_nr_sectors = 8;
+	mpath_set_mismatch(path, false);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_OPTIMIZED);
+	ctx->paths[0].bdev.bd_nr_sectors = 0;
+	mpath_set_mismatch(path, true);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_UNKNOWN);
+	mutex_unlock(&ctx->head->mutex);
+}
+
 static void mpath_kunit_test_results(struct kunit *test)
 {
 	static const struct {
@@ -1205,6 +1243,13 @@ static struct mpath_io *mpath_kunit_io(struct kunit *test, unsigned int nr,
 	return io;
 }
 
+/* as mpath_send(), to a path that nothing gets to */
+static void mpath_kunit_send(struct mpath_io *io, struct mpath_device *path)
+{
+	io->path = path;
+	io->losses = path ? path->losses : 0;
+}
+
 /* The error that the issuer has got. */
 static int mpath_kunit_error(struct mpath_kunit *ctx, unsigned int nr)
 {
@@ -1258,7 +1303,7 @@ static void mpath_kunit_whose_error(struct kunit *test)
 
 		KUNIT_ASSERT_EQ(test, path->state, MPATH_OPTIMIZED);
 		io->clone.bi_status = cases[i].status;
-		io->path = mpath_get_path(head);
+		mpath_kunit_send(io, mpath_get_path(head));
 		KUNIT_ASSERT_PTR_EQ(test, io->path, path);
 		mpath_end_clone(&io->clone);
 
@@ -1282,6 +1327,36 @@ static void mpath_kunit_whose_error(struct kunit *test)
 	}
 }
 
+/*
+ * A path that has been lost and is back is not what took the bios that were on
+ * it when it was lost; one that comes after them may be.
+ */
+static void mpath_kunit_lost_bio(struct kunit *test)
+{
+	struct mpath_kunit *ctx = test->priv;
+	struct mpath_device *path = mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
+	struct mpath_io *io[2];
+	unsigned int i;
+
+	io[0] = mpath_kunit_io(test, 0, REQ_OP_WRITE);
+	mpath_kunit_send(io[0], mpath_get_path(ctx->head));
+	mpath_kunit_set_state(ctx, 0, MPATH_BLOCKED, false);
+	mpath_kunit_set_state(ctx, 0, MPATH_OPTIMIZED, false);
+	io[1] = mpath_kunit_io(test, 1, REQ_OP_WRITE);
+	mpath_kunit_send(io[1], mpath_get_path(ctx->head));
+
+	for (i = 0; i < ARRAY_SIZE(io); i++) {
+		KUNIT_ASSERT_PTR_EQ(test, io[i]->path, path);
+		KUNIT_EXPECT_EQ(test, path->state, MPATH_OPTIMIZED);
+		io[i]->clone.bi_status = BLK_STS_IOERR;
+		mpath_end_clone(&io[i]->clone);
+		KUNIT_EXPECT_EQ(test, ctx->head->nr_parked, i + 1);
+		KUNIT_EXPECT_EQ(test, mpath_kunit_kicks(ctx) > 0, 1);
+	}
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_FAILED);
+	mpath_kunit_end_parked(ctx);
+}
+
 static void mpath_kunit_good_bio(struct kunit *test)
 {
 	struct mpath_kunit *ctx = test->priv;
@@ -1289,7 +1364,7 @@ static void mpath_kunit_good_bio(struct kunit *test)
 
 	mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
 	io = mpath_kunit_io(test, 0, REQ_OP_READ);
-	io->path = mpath_get_path(ctx->head);
+	mpath_kunit_send(io, mpath_get_path(ctx->head));
 	KUNIT_ASSERT_NOT_NULL(test, io->path);
 	mpath_end_clone(&io->clone);
 	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 1);
@@ -1317,7 +1392,7 @@ static void mpath_kunit_count(struct kunit *test)
 			for (i = 0; i < ARRAY_SIZE(ends); i++) {
 				mpath_set_iopolicy(head, from);
 				io = mpath_kunit_io(test, 0, REQ_OP_READ);
-				io->path = mpath_get_path(head);
+				mpath_kunit_send(io, mpath_get_path(head));
 				KUNIT_ASSERT_PTR_EQ(test, io->path, path);
 				mpath_count_io(path, io);
 				KUNIT_EXPECT_EQ(test,
@@ -1378,7 +1453,7 @@ static void mpath_kunit_counters(struct kunit *test)
 	struct mpath_io *io;
 
 	io = mpath_kunit_io(test, 0, REQ_OP_READ);
-	io->path = mpath_get_path(head);
+	mpath_kunit_send(io, mpath_get_path(head));
 	KUNIT_ASSERT_PTR_EQ(test, io->path, path);
 	io->clone.bi_status = BLK_STS_TRANSPORT;
 	mpath_end_clone(&io->clone);
@@ -1428,7 +1503,7 @@ static void mpath_kunit_tries_are_bounded(struct kunit *test)
 
 	for (tries = 1; tries <= MPATH_MAX_TRIES; tries++) {
 		KUNIT_ASSERT_EQ(test, ctx->bios[0]->ended, 0);
-		io->path = mpath_get_path(head);
+		mpath_kunit_send(io, mpath_get_path(head));
 		KUNIT_ASSERT_NOT_NULL(test, io->path);
 		io->clone.bi_status = BLK_STS_TRANSPORT;
 		mpath_end_clone(&io->clone);
@@ -1534,7 +1609,7 @@ static void mpath_kunit_parked_keep_order(struct kunit *test)
 						    REQ_OP_WRITE | REQ_NOWAIT);
 
 		mpath_path_tested(&ctx->paths[0].path, BLK_STS_OK);
-		io->path = mpath_get_path(head);
+		mpath_kunit_send(io, mpath_get_path(head));
 		KUNIT_ASSERT_NOT_NULL(test, io->path);
 		io->clone.bi_status = BLK_STS_IOERR;
 		mpath_end_clone(&io->clone);
@@ -1667,7 +1742,7 @@ static void mpath_kunit_no_memory(struct kunit *test)
 	struct mpath_head *head = ctx->head;
 	struct mpath_io *io = mpath_kunit_io(test, 0, REQ_OP_WRITE);
 
-	io->path = mpath_get_path(head);
+	mpath_kunit_send(io, mpath_get_path(head));
 	KUNIT_ASSERT_PTR_EQ(test, io->path, path);
 	io->clone.bi_status = BLK_STS_RESOURCE;
 	mpath_end_clone(&io->clone);
@@ -1881,10 +1956,12 @@ static struct kunit_case mpath_kunit_cases[] = {
 	KUNIT_CASE(mpath_kunit_backoff),
 	KUNIT_CASE(mpath_kunit_failed_path),
 	KUNIT_CASE(mpath_kunit_fail_knows_why),
+	KUNIT_CASE(mpath_kunit_sizeless_path),
 	KUNIT_CASE(mpath_kunit_test_results),
 	KUNIT_CASE(mpath_kunit_no_test_without_transport),
 	KUNIT_CASE(mpath_kunit_tells_return),
 	KUNIT_CASE(mpath_kunit_whose_error),
+	KUNIT_CASE(mpath_kunit_lost_bio),
 	KUNIT_CASE(mpath_kunit_good_bio),
 	KUNIT_CASE(mpath_kunit_count),
 	KUNIT_CASE(mpath_kunit_disabled),

@@ -244,27 +244,42 @@ static void scsi_mpath_queue_check(struct scsi_mpath_device *smdev,
 	queue_delayed_work(scsi_mpath_wq, &smdev->check_work, delay);
 }
 
-/**
- * scsi_mpath_check_later - look again at a path that has not told what it must
- * @smdev: the scsi_device's multipath part
- *
+/*
  * One whose identity, or size, could not be read is asked several times, and
- * again when it comes back from wherever it is now.
- *
- * Context: any.
- * Return: false if that has been done often enough.
+ * again when it comes back from wherever it is now. Returns false if that has
+ * been done often enough.
  */
-bool scsi_mpath_check_later(struct scsi_mpath_device *smdev)
+static bool scsi_mpath_check_later(struct scsi_mpath_device *smdev)
 {
 	unsigned long delay = smdev->check_delay;
 
+	if (test_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags))
+		return true;
 	if (delay > SCSI_MPATH_CHECK_MAX)
 		return false;
 	smdev->check_delay = 2 * delay;
 	scsi_mpath_queue_check(smdev, delay);
 	return true;
 }
-EXPORT_SYMBOL_GPL(scsi_mpath_check_later);
+
+/**
+ * scsi_mpath_no_size - the size of a path could not be read
+ * @smdev: the scsi_device's multipath part, which has joined a disk
+ *
+ * One that cannot be used anyway is asked when that changes.
+ *
+ * Context: any.
+ */
+void scsi_mpath_no_size(struct scsi_mpath_device *smdev)
+{
+	if (!mpath_state_is_usable(READ_ONCE(smdev->path.transport)) ||
+	    READ_ONCE(smdev->path.sizeless) || scsi_mpath_check_later(smdev))
+		return;
+	sdev_printk(KERN_WARNING, smdev->sdev,
+		    "multipath: does not tell its size: not used until it is scanned again and does\n");
+	mpath_give_up_size(&smdev->path);
+}
+EXPORT_SYMBOL_GPL(scsi_mpath_no_size);
 
 /* @vpd_id is NULL if the device does not tell. */
 static void scsi_mpath_set_other_id(struct scsi_mpath_device *smdev,
@@ -360,7 +375,7 @@ static void scsi_mpath_check_device(struct scsi_mpath_device *smdev)
 	}
 	__scsi_mpath_state_changed(smdev);
 
-	if (!smdev->path.sized &&
+	if (!READ_ONCE(smdev->path.sized) &&
 	    mpath_state_is_usable(READ_ONCE(smdev->path.transport)))
 		scsi_rescan_device(smdev->sdev);
 }
@@ -410,9 +425,9 @@ void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 		smdev->check_delay = smdev->other_id ? SCSI_MPATH_CHECK_MAX + 1 :
 						       SCSI_MPATH_CHECK_MIN;
 		scsi_mpath_queue_check(smdev, 0);
-	} else if (returned && !smdev->path.sized) {
+	} else if (returned && !READ_ONCE(smdev->path.sized)) {
 		smdev->check_delay = SCSI_MPATH_CHECK_MIN;
-		scsi_mpath_check_later(smdev);
+		scsi_mpath_queue_check(smdev, 0);
 	}
 }
 EXPORT_SYMBOL_GPL(__scsi_mpath_state_changed);
@@ -722,13 +737,24 @@ EXPORT_SYMBOL_GPL(scsi_mpath_leave);
 /* in the TPGS field of INQUIRY data, SPC-5, 6.7.2 */
 #define SCSI_MPATH_TPGS_EXPLICIT	2
 
+/* What sleeps is left alone while there is something else that serves. */
+static bool scsi_mpath_may_sleep(const struct scsi_mpath_device *smdev)
+{
+	struct scsi_mpath_head *head = smdev->head;
+
+	lockdep_assert_held(&head->lock);
+
+	return pm_runtime_suspended(&smdev->sdev->sdev_gendev) &&
+	       (!head->mpath || mpath_is_serving(head->mpath));
+}
+
 static bool scsi_mpath_can_ask(const struct scsi_mpath_device *smdev)
 {
 	struct scsi_device *sdev = smdev->sdev;
 
 	return scsi_mpath_knows_alua(sdev) &&
 	       READ_ONCE(sdev->sdev_state) == SDEV_RUNNING &&
-	       !pm_runtime_suspended(&sdev->sdev_gendev);
+	       !scsi_mpath_may_sleep(smdev);
 }
 
 /* What has been given something since the last time has heard of changes. */
@@ -777,6 +803,21 @@ static bool scsi_mpath_can_activate(struct scsi_mpath_device *smdev)
 	       (state == MPATH_STANDBY || state == MPATH_UNAVAILABLE);
 }
 
+/* Is the target about to serve by this path, or to say whether it does? */
+static bool scsi_mpath_is_under_way(struct scsi_mpath_device *smdev)
+{
+	switch (READ_ONCE(smdev->path.state)) {
+	case MPATH_TRANSITIONING:
+		return true;
+	case MPATH_UNKNOWN:
+		/* and not one whose id or size is being read */
+		return READ_ONCE(smdev->path.transport) == MPATH_UNKNOWN &&
+		       !READ_ONCE(smdev->checking);
+	default:
+		return false;
+	}
+}
+
 static struct scsi_mpath_device *
 scsi_mpath_find_standby(struct scsi_mpath_head *head)
 {
@@ -788,9 +829,8 @@ scsi_mpath_find_standby(struct scsi_mpath_head *head)
 	    mpath_outage_ms(head->mpath) < SCSI_MPATH_ACTIVATE_MS)
 		return NULL;
 	list_for_each_entry(smdev, &head->devices, entry) {
-		/* The target is about it, or has been told in this turn. */
-		if (READ_ONCE(smdev->path.state) == MPATH_TRANSITIONING ||
-		    READ_ONCE(smdev->path.state) == MPATH_UNKNOWN ||
+		/* The latter has been told, or asked, in this turn. */
+		if (scsi_mpath_is_under_way(smdev) ||
 		    smdev->probed == head->probe_turn)
 			return NULL;
 		if (!scsi_mpath_can_ask(smdev) || !scsi_mpath_can_activate(smdev))

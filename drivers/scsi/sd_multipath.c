@@ -463,7 +463,7 @@ int sd_mpath_add(struct scsi_disk *sdkp)
 			    ret);
 		smdev->plain = true;
 	} else if (!get_capacity(sdkp->disk)) {
-		scsi_mpath_check_later(smdev);
+		scsi_mpath_no_size(smdev);
 	}
 	return ret;
 }
@@ -509,7 +509,7 @@ void sd_mpath_revalidate(struct scsi_disk *sdkp)
 		return;
 	mpath_revalidate(smdev->path.head);
 	if (!get_capacity(sdkp->disk))
-		scsi_mpath_check_later(smdev);
+		scsi_mpath_no_size(smdev);
 }
 
 /**

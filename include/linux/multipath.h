@@ -51,7 +51,7 @@ enum mpath_iopolicy {
  *
  * @MPATH_OPTIMIZED: takes I/O at full speed
  * @MPATH_NONOPTIMIZED: takes I/O, at a price
- * @MPATH_UNKNOWN: the access state has not been learnt yet
+ * @MPATH_UNKNOWN: the access state, or the size, has not been learnt yet
  * @MPATH_BLOCKED: the transport holds commands back for a while
  * @MPATH_TRANSITIONING: between two access states
  * @MPATH_FAILED: I/O failed; held down until a test read succeeds
@@ -186,16 +186,19 @@ struct mpath_head_ops {
  * @listed: the path is in the head's list; under the head's mutex and lock
  * @announced: user space has been told that it is usable; under the head's mutex
  * @linked: the head's disk has a link to it; under the head's mutex
- * @sized: its disk has a size; under the head's mutex
  * @warned: the log has been told of @mismatch; under the head's mutex
  * @disabled: switched off by the administrator
  * @failed: I/O failed, no test has succeeded since
  * @degraded: the tests have failed for long
  * @mismatch: the path cannot stand for the disk
+ * @sized: its disk had a size when that was looked at last
+ * @sizeless: has been asked often enough; see mpath_give_up_size()
+ * @losses: how often it has ceased to be usable
  * @failed_at: when @failed was set (jiffies)
  * @recovered_at: when @failed was last cleared (jiffies)
  * @backoff: time until the next test (jiffies)
  * @test_work: tests a failed path
+ * @test_page: where a test reads to
  * @nr_errors: bios that the path has ended with an error
  * @nr_failovers: those of them that were given to another try
  * @nr_retries: bios that came here after another try had failed
@@ -221,7 +224,6 @@ struct mpath_device {
 	bool			listed;
 	bool			announced;
 	bool			linked;
-	bool			sized;
 	bool			warned;
 
 	/* protected by the head's lock */
@@ -230,10 +232,14 @@ struct mpath_device {
 	bool			failed;
 	bool			degraded;
 	bool			mismatch;
+	bool			sized;
+	bool			sizeless;
+	unsigned int		losses;
 	unsigned long		failed_at;
 	unsigned long		recovered_at;
 	unsigned long		backoff;
 	struct delayed_work	test_work;
+	struct page		*test_page;
 	unsigned long		nr_errors;
 	unsigned long		nr_failovers;
 	unsigned long		nr_retries;
@@ -296,7 +302,8 @@ struct mpath_device {
  * @outage_longest: the longest of these times, but for the present one (ms)
  * @outage_since: when the present one began (ms since boot)
  * @requeue_work: sends the parked bios again
- * @scan_work: scans the partitions, once
+ * @scan_work: scans the partitions
+ * @scan_due: which has not been possible yet
  * @removal_work: deletes the disk when the delay is over
  * @event_work: tells user space which paths are usable
  * @announced: whether it has been told that one is; under @mutex
@@ -341,6 +348,7 @@ struct mpath_head {
 
 	struct delayed_work	requeue_work;
 	struct work_struct	scan_work;
+	bool			scan_due;
 	struct delayed_work	removal_work;
 	struct work_struct	event_work;
 	bool			announced;
@@ -394,6 +402,7 @@ void mpath_leave(struct mpath_device *path);
 void mpath_forget(struct mpath_device *path);
 
 bool mpath_path_changed(struct mpath_device *path);
+void mpath_give_up_size(struct mpath_device *path);
 unsigned int mpath_outage_ms(struct mpath_head *head);
 void mpath_revalidate(struct mpath_head *head);
 void mpath_set_iopolicy(struct mpath_head *head, enum mpath_iopolicy iopolicy);

@@ -185,7 +185,7 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 void scsi_mpath_path_left(struct mpath_device *path);
 int scsi_mpath_join(struct scsi_mpath_device *smdev, struct mpath_head *mpath);
 void scsi_mpath_leave(struct scsi_mpath_device *smdev);
-bool scsi_mpath_check_later(struct scsi_mpath_device *smdev);
+void scsi_mpath_no_size(struct scsi_mpath_device *smdev);
 void scsi_mpath_probe_soon(struct scsi_mpath_head *head);
 void scsi_mpath_get_head(struct scsi_mpath_head *head);
 void scsi_mpath_put_head(struct scsi_mpath_head *head);

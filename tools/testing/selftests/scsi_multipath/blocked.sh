@@ -122,6 +122,8 @@ t_blocked() {
 
 	paths
 	iscsi_wait_for 1 120
+	# What is beyond the depth waits in the queue.
+	echo 1 >"$(sdev "$h1")/queue_depth"
 	fio_start
 	gets_io "$h1"
 	down_to_blocked 1

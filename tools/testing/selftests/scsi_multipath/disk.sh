@@ -5,7 +5,7 @@
 #
 # guest-kernel: lean
 # guest-append: scsi_mod.multipath=on
-# guest-debug: t_plain_reservations|t_resize|t_no_size|t_other_id|t_mismatch
+# guest-debug: t_plain_reservations|t_resize|t_no_size*|t_other_id|t_mismatch
 # guest-timeout: 500
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
@@ -198,6 +198,67 @@ t_no_size() {
 	is "size" 65536 "$(head_attr size)"
 	fio_stop
 }
+
+# It is the last one, and I/O waits for as long as its size may still be told:
+# the other path is lost meanwhile.
+t_no_size_last() {
+	local n reads
+
+	fio_start
+	n=$(head_attr mpath_refused)
+	inject $h0 "2 1 0x25 1 0 0 0 0 0"
+	inject $h0 "2 1 0x9e 1 0 0 0 0 0"
+	ask_state $h0
+	wait_for 20 size_is sda:0 0 || fail "the size is $(</sys/block/sda:0/size)"
+	down_state $h1
+	wait_for 20 some_parked || fail "no I/O waits"
+	is "a path whose size is being asked for" unknown "$(state $h0)"
+	uninject $h0 2 0x25
+	uninject $h0 2 0x9e
+	wait_for 30 usable $h0 || fail "$h0 is $(state $h0)"
+	reads=$(disk_stat sda 1)
+	wait_for 20 disk_reads_above sda $((reads + 50)) || fail "I/O does not go on"
+	is "refused" "$n" "$(head_attr mpath_refused)"
+	up_state $h1
+	wait_for 20 usable $h1 || fail "$h1 is $(state $h1)"
+	fio_stop
+
+	# One that does not tell it is given up.
+	inject $h0 "2 1 0x25 1 0 0 0 0 0"
+	inject $h0 "2 1 0x9e 1 0 0 0 0 0"
+	ask_state $h0
+	down_state $h1
+	is "read from a path without a size" EIO "$(errno_of read_block sda)"
+	is "a path without a size" mismatch "$(state $h0)"
+	log_says "sd $h0: multipath: does not tell its size: not used until" ||
+		fail "the log does not say why"
+	uninject $h0 2 0x25
+	uninject $h0 2 0x9e
+	ask_state $h0
+	wait_for 20 usable $h0 || fail "$h0 is $(state $h0)"
+	is "read" none "$(errno_of read_block sda)"
+	up_state $h1
+	wait_for 20 usable $h1 || fail "$h1 is $(state $h1)"
+}
+
+# The only path is lost when the partition table is about to be read.
+t_late_partitions() {
+	wait_for 10 has_part || fail "there is no partition"
+	down_unbind $h0
+	wait_for 10 no_heads || fail "the disk stays without paths"
+	inject $h0 "2 1 0x28 f 0 0 0 0 0"
+	dmesg -C
+	up_unbind $h0
+	wait_for 20 state_is $h0 failed || fail "$h0 is $(state $h0)"
+	# What is not under way is not waited for.
+	down_state $h0
+	wait_for 20 log_says "unable to read partition table" || fail "the table was read"
+	! has_part || fail "there is a partition"
+	uninject $h0 2 0x28
+	up_state $h0
+	wait_for 20 has_part || fail "there is no partition, $h0 is $(state $h0)"
+}
+has_part() { [[ -e /sys/block/sda/sda1 ]]; }
 
 # Two backstores that claim to be the same disk, and are not of one size.
 rig_mismatch() {
@@ -437,6 +498,9 @@ testcase t_read_only "rig_debug on 2 wp=1" "D12: the disk is as write-protected 
 testcase t_reservations "rig_loop on 2" "D9: reservations are refused on the disk and on its paths"
 testcase t_plain_reservations rig_plain "D9: a disk that is not multipath takes reservations"
 testcase t_no_size "rig_debug on 2" "D11: a path that could not tell its size is asked again"
+testcase t_no_size_last "rig_debug on 2" "D11: I/O waits for a path that may yet tell its size"
+testcase t_late_partitions "rig_debug on 1 num_parts=1" \
+	"the partitions are read when there is a path for that"
 testcase t_other_id "rig_debug on 2 lbpu=1 lbpws=1" \
 	"D11: a path that leads to another logical unit is not used"
 testcase t_other_id_unbound "rig_debug on 2 lbpu=1 lbpws=1" \

@@ -222,6 +222,9 @@ t_id_designators() {
 		00830024 010300ff 6001405abcdef0123456789abcdef001 $rel $group
 	lie "a page that ends in a designator's header" vpd83 $both \
 		0083001f $naa $rel 010300
+	# long enough for what follows it in memory to be another's
+	lie "a long page that ends in the header of a port group" vpd83 $both \
+		00830115 $naa 010000fa "$(printf '00%.0s' {1..250})" 011500
 	lie "a page that ends in a designator" vpd83 mismatch "$no_id" \
 		0083000e 01030010 6001405abcdef0123456
 	lie "no designator of the logical unit" vpd83 mismatch "$no_id" \

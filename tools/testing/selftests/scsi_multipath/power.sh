@@ -124,6 +124,34 @@ t_under_load() {
 }
 disk_idle() { (($(disk_stat "$1" 9) == 0)); }
 
+# The last path that serves is lost, the group in standby sleeps: it is told to
+# serve nevertheless.
+t_standby_sleeps() {
+	local a b d n
+
+	a=$(loop_hctl 1) b=$(loop_hctl 2) d=$(head_disk)
+	echo 3 >"$backstore/alua/tpg1/alua_access_type"
+	echo 3 >"$backstore/alua/tpg2/alua_access_type"
+	echo 1 >$probe_secs
+	alua $b 2
+	ask_state $b
+	wait_for 30 state_is $b standby || fail "$b is $(state $b)"
+	may_sleep $b
+	fio_start
+	reads_go_on
+	is "the path in standby" suspended "$(rpm_status $b)"
+	n=$(head_attr mpath_refused)
+	down_state $a
+	reads_go_on
+	ok_if "the group serves" "$(<"$backstore/alua/tpg2/alua_access_state") < 2"
+	is "refused" "$n" "$(head_attr mpath_refused)"
+	up_state $a
+	fio_stop
+	wake $b
+	echo 0 >$probe_secs
+	check_paths
+}
+
 #
 # With the system
 #
@@ -291,6 +319,7 @@ t_suspend_offline() {
 testcase t_sleepers "rig_debug on 4" "a path that sleeps is woken by its I/O, the others sleep on"
 testcase t_nowait "rig_debug on 4" "B11: to have to wait for a path is no failure of it"
 testcase t_under_load "rig_debug on 4" "paths sleep and wake up under I/O"
+testcase t_standby_sleeps "rig_loop on 2" "C15: a group that sleeps is activated if no other is left"
 testcase t_suspend_debug "rig_debug on 4" "the system is suspended under I/O (scsi_debug)"
 testcase t_suspend_loop "rig_loop on 2" "the system is suspended under I/O (tcm_loop)"
 testcase t_suspend_lost "rig_loop on 2" "the system is suspended with a path lost or in standby"

@@ -124,6 +124,24 @@ t_unbind_together() {
 	is "read" none "$(errno_of read_block "$(head_disk)")"
 }
 
+# It outlives its devices, as somebody has it open.
+t_open_deleted() {
+	local h all
+
+	mapfile -t all < <(hctls)
+	exec 9<"/dev/$(head_disk)"
+	for h in "${all[@]}"; do down_delete "$h"; done
+	wait_for 10 no_heads || fail "the disk stays"
+	wait_for 10 no_units || fail "the logical unit stays"
+	is "what is read from what was open" 0 \
+		"$(dd bs=4k count=1 status=none <&9 2>/dev/null | wc -c)"
+	exec 9<&-
+	for h in "${all[@]}"; do up_delete "$h"; done
+	wait_for 20 have_paths 2 || fail "not one disk with two paths"
+	is "read" none "$(errno_of read_block "$(head_disk)")"
+}
+no_units() { ! compgen -G '/sys/class/scsi_mpath_device/*' >/dev/null; }
+
 # The disk is open while its last path goes.
 t_open() {
 	local h all pid disk
@@ -181,6 +199,7 @@ testcase t_unbind "rig_loop on 2" "A19, A14: sd unbound and bound 8 times under 
 testcase t_delete_race "rig_loop on 4" "A14, A15: paths deleted and found by three hands under I/O"
 testcase t_unbind_together "rig_loop on 4" \
 	"A8, A11, A12: all paths unbound at once, and bound at once"
+testcase t_open_deleted "rig_loop on 2" "A3: whoever closes the disk last may free all that is left"
 testcase t_open "rig_loop on 4" "A6: removal does not wait for whoever has the disk open"
 testcase t_last_path "rig_loop on 2" "A4: I/O ends when the last path goes"
 testcase t_parked_removed "rig_loop on 2 abc2" "A4: parked I/O ends when the last path goes"
