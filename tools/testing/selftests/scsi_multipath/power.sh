@@ -27,9 +27,15 @@ rpm_is() { [[ $(rpm_status "$1") == "$2" ]]; }
 may_sleep() {
 	local h
 
+	for h; do echo 1 >"$(sdev $h)/scsi_disk/$h/manage_runtime_start_stop"; done
+	may_idle "$@"
+}
+# It is only said to sleep.
+may_idle() {
+	local h
+
 	for h; do
 		[[ -e $(sdev $h)/power/autosuspend_delay_ms ]] || skip "no runtime PM"
-		echo 1 >"$(sdev $h)/scsi_disk/$h/manage_runtime_start_stop"
 		echo 0 >"$(sdev $h)/power/autosuspend_delay_ms"
 		echo auto >"$(sdev $h)/power/control"
 		wait_for 30 rpm_is $h suspended || fail "$h is $(rpm_status $h)"
@@ -136,7 +142,7 @@ t_standby_sleeps() {
 	alua $b 2
 	ask_state $b
 	wait_for 30 state_is $b standby || fail "$b is $(state $b)"
-	may_sleep $b
+	may_idle $b
 	fio_start
 	reads_go_on
 	is "the path in standby" suspended "$(rpm_status $b)"
