@@ -185,7 +185,7 @@ reads_go_on() {
 
 	d=$(head_disk)
 	wait_for 30 disk_reads_above $d $(($(disk_stat $d 1) + 200)) ||
-		fail "no I/O after the resume"
+		fail "no more reads"
 	fio_alive
 }
 
