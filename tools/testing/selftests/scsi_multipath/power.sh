@@ -325,7 +325,8 @@ t_suspend_offline() {
 testcase t_sleepers "rig_debug on 4" "a path that sleeps is woken by its I/O, the others sleep on"
 testcase t_nowait "rig_debug on 4" "B11: to have to wait for a path is no failure of it"
 testcase t_under_load "rig_debug on 4" "paths sleep and wake up under I/O"
-testcase t_standby_sleeps "rig_loop on 2" "C15: a group that sleeps is activated if no other is left"
+testcase t_standby_sleeps "rig_loop on 2" \
+	"C15: a group that sleeps is activated if no other is left"
 testcase t_suspend_debug "rig_debug on 4" "the system is suspended under I/O (scsi_debug)"
 testcase t_suspend_loop "rig_loop on 2" "the system is suspended under I/O (tcm_loop)"
 testcase t_suspend_lost "rig_loop on 2" "the system is suspended with a path lost or in standby"
