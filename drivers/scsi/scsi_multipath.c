@@ -264,11 +264,11 @@ static bool scsi_mpath_check_later(struct scsi_mpath_device *smdev)
 
 /**
  * scsi_mpath_no_size - the size of a path could not be read
- * @smdev: the scsi_device's multipath part, which has joined a disk
+ * @smdev: the scsi_device's multipath part
  *
  * One that cannot be used anyway is asked when that changes.
  *
- * Context: any.
+ * Context: process.
  */
 void scsi_mpath_no_size(struct scsi_mpath_device *smdev)
 {
@@ -277,7 +277,10 @@ void scsi_mpath_no_size(struct scsi_mpath_device *smdev)
 		return;
 	sdev_printk(KERN_WARNING, smdev->sdev,
 		    "multipath: does not tell its size: not used until it is scanned again and does\n");
-	mpath_give_up_size(&smdev->path);
+	spin_lock_irq(&smdev->lock);
+	if (smdev->joined)
+		mpath_give_up_size(&smdev->path);
+	spin_unlock_irq(&smdev->lock);
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_no_size);
 
@@ -335,6 +338,18 @@ static void scsi_mpath_queue_probe(struct scsi_mpath_head *head)
 	mutex_unlock(&head->lock);
 }
 
+/* A device that sleeps, or that sd has no memory for, is not scanned. */
+static void scsi_mpath_ask_size(struct scsi_mpath_device *smdev)
+{
+	bool awake = !scsi_autopm_get_device(smdev->sdev);
+
+	scsi_rescan_device(smdev->sdev);
+	if (awake)
+		scsi_autopm_put_device(smdev->sdev);
+	if (!READ_ONCE(smdev->path.sized))
+		scsi_mpath_no_size(smdev);
+}
+
 /*
  * A device that has been away may be another one, and gets no I/O before its
  * identity has been compared. One whose size could not be read, because it or
@@ -377,7 +392,7 @@ static void scsi_mpath_check_device(struct scsi_mpath_device *smdev)
 
 	if (!READ_ONCE(smdev->path.sized) &&
 	    mpath_state_is_usable(READ_ONCE(smdev->path.transport)))
-		scsi_rescan_device(smdev->sdev);
+		scsi_mpath_ask_size(smdev);
 }
 
 static void scsi_mpath_check_work(struct work_struct *work)

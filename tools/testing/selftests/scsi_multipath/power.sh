@@ -130,6 +130,20 @@ t_under_load() {
 }
 disk_idle() { (($(disk_stat "$1" 9) == 0)); }
 
+# A path falls asleep before it has told its size: it is woken to do so.
+t_sleeper_size() {
+	inject $h0 "2 1 0x25 1 0 0 0 0 0"
+	inject $h0 "2 1 0x9e 1 0 0 0 0 0"
+	ask_state $h0
+	wait_for 20 has_no_size || fail "the size is $(</sys/block/sda:0/size)"
+	may_idle $h0
+	uninject $h0 2 0x25
+	uninject $h0 2 0x9e
+	wait_for 30 usable $h0 || fail "$h0 is $(state $h0)"
+	wake $h0
+}
+has_no_size() { (($(</sys/block/sda:0/size) == 0)); }
+
 # The last path that serves is lost, the group in standby sleeps: it is told to
 # serve nevertheless.
 t_standby_sleeps() {
@@ -325,6 +339,7 @@ t_suspend_offline() {
 testcase t_sleepers "rig_debug on 4" "a path that sleeps is woken by its I/O, the others sleep on"
 testcase t_nowait "rig_debug on 4" "B11: to have to wait for a path is no failure of it"
 testcase t_under_load "rig_debug on 4" "paths sleep and wake up under I/O"
+testcase t_sleeper_size "rig_debug on 2" "D11: a path that sleeps is asked for its size"
 testcase t_standby_sleeps "rig_loop on 2" \
 	"C15: a group that sleeps is activated if no other is left"
 testcase t_suspend_debug "rig_debug on 4" "the system is suspended under I/O (scsi_debug)"
