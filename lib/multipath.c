@@ -690,7 +690,7 @@ void mpath_give_up_size(struct mpath_device *path)
 	unsigned long flags;
 
 	spin_lock_irqsave(&head->lock, flags);
-	path->sizeless = true;
+	path->sizeless = !path->sized;
 	mpath_update_path(path);
 	spin_unlock_irqrestore(&head->lock, flags);
 }

@@ -251,27 +251,33 @@ static void scsi_mpath_queue_check(struct scsi_mpath_device *smdev,
  */
 static bool scsi_mpath_check_later(struct scsi_mpath_device *smdev)
 {
-	unsigned long delay = smdev->check_delay;
+	unsigned long delay = READ_ONCE(smdev->check_delay);
 
 	if (test_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags))
 		return true;
 	if (delay > SCSI_MPATH_CHECK_MAX)
 		return false;
-	smdev->check_delay = 2 * delay;
+	WRITE_ONCE(smdev->check_delay, 2 * delay);
 	scsi_mpath_queue_check(smdev, delay);
 	return true;
 }
 
 /**
- * scsi_mpath_no_size - the size of a path could not be read
+ * scsi_mpath_size_asked - the size of a path has been asked for
  * @smdev: the scsi_device's multipath part
+ * @sized: it was told
  *
- * One that cannot be used anyway is asked when that changes.
+ * One that does not tell is asked again; if it cannot be used anyway, when that
+ * changes.
  *
  * Context: process.
  */
-void scsi_mpath_no_size(struct scsi_mpath_device *smdev)
+void scsi_mpath_size_asked(struct scsi_mpath_device *smdev, bool sized)
 {
+	if (sized) {
+		WRITE_ONCE(smdev->check_delay, SCSI_MPATH_CHECK_MIN);
+		return;
+	}
 	if (!mpath_state_is_usable(READ_ONCE(smdev->path.transport)) ||
 	    READ_ONCE(smdev->path.sizeless) || scsi_mpath_check_later(smdev))
 		return;
@@ -282,7 +288,47 @@ void scsi_mpath_no_size(struct scsi_mpath_device *smdev)
 		mpath_give_up_size(&smdev->path);
 	spin_unlock_irq(&smdev->lock);
 }
-EXPORT_SYMBOL_GPL(scsi_mpath_no_size);
+EXPORT_SYMBOL_GPL(scsi_mpath_size_asked);
+
+/*
+ * A SCSI name string has zeroes after its end. Were they anywhere else, two names
+ * that are not the same could be taken for one; and a name is shown as a line.
+ */
+static bool scsi_mpath_is_text(const char *id, int len)
+{
+	int i, end = strnlen(id, len);
+
+	for (i = 0; i < end; i++)
+		if (iscntrl(id[i]))
+			return false;
+	return !memchr_inv(id + end, 0, len - end);
+}
+
+/*
+ * Get the identification of a device's logical unit. One that does not fit is
+ * refused rather than cut, as two logical units may differ in what is cut off.
+ * The buffer therefore takes all that scsi_vpd_lun_id() can make of one
+ * designator, with each byte escaped.
+ */
+static int scsi_mpath_read_id(struct scsi_device *sdev, char *vpd_id)
+{
+	const size_t max_len = sizeof("t10.") + 4 * U8_MAX;
+	char *buf;
+	int ret;
+
+	buf = kzalloc(max_len, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	ret = scsi_vpd_lun_id(sdev, buf, max_len);
+	if (ret >= 0 && !scsi_mpath_is_text(buf, ret))
+		ret = -EILSEQ;
+	if (ret >= 0)
+		ret = strscpy(vpd_id, buf, SCSI_MPATH_ID_LEN);
+	if (!ret)
+		ret = -ENXIO;
+	kfree(buf);
+	return ret;
+}
 
 /* @vpd_id is NULL if the device does not tell. */
 static void scsi_mpath_set_other_id(struct scsi_mpath_device *smdev,
@@ -305,6 +351,25 @@ static void scsi_mpath_set_other_id(struct scsi_mpath_device *smdev,
 	__scsi_mpath_state_changed(smdev);
 }
 
+/* Returns 0, or -ENOMEM if nothing is known. */
+static int scsi_mpath_compare_id(struct scsi_device *sdev)
+{
+	struct scsi_mpath_device *smdev = sdev->scsi_mpath_dev;
+	char vpd_id[SCSI_MPATH_ID_LEN];
+	bool other;
+	int ret;
+
+	mutex_lock(&smdev->head->lock);
+	smdev->group = scsi_vpd_tpg_id(sdev, NULL);
+	mutex_unlock(&smdev->head->lock);
+	ret = scsi_mpath_read_id(sdev, vpd_id);
+	if (ret == -ENOMEM)
+		return ret;
+	other = ret < 0 || strcmp(vpd_id, smdev->head->vpd_id);
+	scsi_mpath_set_other_id(smdev, other, ret < 0 ? NULL : vpd_id);
+	return 0;
+}
+
 /* Returns 0, -ENODEV if the device is away, or -EIO if it does not answer. */
 static int scsi_mpath_read_id_again(struct scsi_device *sdev)
 {
@@ -314,13 +379,19 @@ static int scsi_mpath_read_id_again(struct scsi_device *sdev)
 	int ret = -ENODEV;
 
 	device_lock(&sdev->sdev_gendev);
-	if (sdev->sdev_state == SDEV_RUNNING) {
+	if (sdev->sdev_state == SDEV_RUNNING &&
+	    blk_queue_pm_only(sdev->request_queue)) {
+		/* It would not wake up, see scsi_rescan_device(). */
+		ret = -EIO;
+	} else if (sdev->sdev_state == SDEV_RUNNING) {
 		/* Others may replace the page; all that counts is if it is new. */
 		old = rcu_access_pointer(sdev->vpd_pg83);
 		scsi_attach_vpd(sdev);
-		ret = rcu_access_pointer(sdev->vpd_pg83) == old ? -EIO : 0;
-		if (!ret)
-			scsi_mpath_check_id(sdev);
+		if (rcu_access_pointer(sdev->vpd_pg83) == old ||
+		    scsi_mpath_compare_id(sdev))
+			ret = -EIO;
+		else
+			ret = 0;
 	}
 	device_unlock(&sdev->sdev_gendev);
 	if (awake)
@@ -339,22 +410,21 @@ static void scsi_mpath_queue_probe(struct scsi_mpath_head *head)
 }
 
 /* A device that sleeps, or that sd has no memory for, is not scanned. */
-static void scsi_mpath_ask_size(struct scsi_mpath_device *smdev)
+static void scsi_mpath_scan_again(struct scsi_mpath_device *smdev)
 {
 	bool awake = !scsi_autopm_get_device(smdev->sdev);
 
 	scsi_rescan_device(smdev->sdev);
 	if (awake)
 		scsi_autopm_put_device(smdev->sdev);
-	if (!READ_ONCE(smdev->path.sized))
-		scsi_mpath_no_size(smdev);
+	scsi_mpath_size_asked(smdev, READ_ONCE(smdev->path.sized));
 }
 
 /*
  * A device that has been away may be another one, and gets no I/O before its
  * identity has been compared. One whose size could not be read, because it or
  * the path to it was not there at that moment, is a disk without a size until
- * it is scanned again.
+ * it is scanned again. So is one that users wanted to have scanned meanwhile.
  */
 static void scsi_mpath_check_device(struct scsi_mpath_device *smdev)
 {
@@ -373,6 +443,8 @@ static void scsi_mpath_check_device(struct scsi_mpath_device *smdev)
 		return;
 	if (ret == -EIO)
 		scsi_mpath_set_other_id(smdev, true, NULL);
+	else if (checking && !ret)
+		WRITE_ONCE(smdev->check_delay, SCSI_MPATH_CHECK_MIN);
 
 	/* If it has been away meanwhile, that is for the next time. */
 	spin_lock_irq(&smdev->lock);
@@ -390,9 +462,10 @@ static void scsi_mpath_check_device(struct scsi_mpath_device *smdev)
 	}
 	__scsi_mpath_state_changed(smdev);
 
-	if (!READ_ONCE(smdev->path.sized) &&
-	    mpath_state_is_usable(READ_ONCE(smdev->path.transport)))
-		scsi_mpath_ask_size(smdev);
+	if ((!ret && test_and_clear_bit(SCSI_MPATH_SCAN_DUE, &smdev->flags)) ||
+	    (!READ_ONCE(smdev->path.sized) &&
+	     mpath_state_is_usable(READ_ONCE(smdev->path.transport))))
+		scsi_mpath_scan_again(smdev);
 }
 
 static void scsi_mpath_check_work(struct work_struct *work)
@@ -437,11 +510,12 @@ void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 
 	if (check) {
 		/* One that is not used anyway is asked once. */
-		smdev->check_delay = smdev->other_id ? SCSI_MPATH_CHECK_MAX + 1 :
-						       SCSI_MPATH_CHECK_MIN;
+		WRITE_ONCE(smdev->check_delay,
+			   smdev->other_id ? SCSI_MPATH_CHECK_MAX + 1 :
+					     SCSI_MPATH_CHECK_MIN);
 		scsi_mpath_queue_check(smdev, 0);
 	} else if (returned && !READ_ONCE(smdev->path.sized)) {
-		smdev->check_delay = SCSI_MPATH_CHECK_MIN;
+		WRITE_ONCE(smdev->check_delay, SCSI_MPATH_CHECK_MIN);
 		scsi_mpath_queue_check(smdev, 0);
 	}
 }
@@ -708,6 +782,7 @@ int scsi_mpath_join(struct scsi_mpath_device *smdev, struct mpath_head *mpath)
 
 	if (ret)
 		return ret;
+	WRITE_ONCE(smdev->check_delay, SCSI_MPATH_CHECK_MIN);
 	spin_lock_irq(&smdev->lock);
 	smdev->joined = true;
 	WRITE_ONCE(smdev->member, true);
@@ -923,14 +998,14 @@ static void scsi_mpath_probe(struct scsi_mpath_head *head, bool slow)
 	}
 }
 
-/* A device that is there and has not told its id may do so now. */
+/* A device that is there and has not told its id, or its size, may do so now. */
 static void scsi_mpath_ask_ids(struct scsi_mpath_head *head)
 {
 	struct scsi_mpath_device *smdev;
 
 	mutex_lock(&head->lock);
 	list_for_each_entry(smdev, &head->devices, entry) {
-		if (READ_ONCE(smdev->away))
+		if (READ_ONCE(smdev->away) || !READ_ONCE(smdev->path.sized))
 			__scsi_mpath_state_changed(smdev);
 	}
 	mutex_unlock(&head->lock);
@@ -1231,46 +1306,6 @@ EXPORT_SYMBOL_GPL(scsi_mpath_put_head);
  * Devices
  */
 
-/*
- * A SCSI name string has zeroes after its end. Were they anywhere else, two names
- * that are not the same could be taken for one; and a name is shown as a line.
- */
-static bool scsi_mpath_is_text(const char *id, int len)
-{
-	int i, end = strnlen(id, len);
-
-	for (i = 0; i < end; i++)
-		if (iscntrl(id[i]))
-			return false;
-	return !memchr_inv(id + end, 0, len - end);
-}
-
-/*
- * Get the identification of a device's logical unit. One that does not fit is
- * refused rather than cut, as two logical units may differ in what is cut off.
- * The buffer therefore takes all that scsi_vpd_lun_id() can make of one
- * designator, with each byte escaped.
- */
-static int scsi_mpath_read_id(struct scsi_device *sdev, char *vpd_id)
-{
-	const size_t max_len = sizeof("t10.") + 4 * U8_MAX;
-	char *buf;
-	int ret;
-
-	buf = kzalloc(max_len, GFP_KERNEL);
-	if (!buf)
-		return -ENOMEM;
-	ret = scsi_vpd_lun_id(sdev, buf, max_len);
-	if (ret >= 0 && !scsi_mpath_is_text(buf, ret))
-		ret = -EILSEQ;
-	if (ret >= 0)
-		ret = strscpy(vpd_id, buf, SCSI_MPATH_ID_LEN);
-	if (!ret)
-		ret = -ENXIO;
-	kfree(buf);
-	return ret;
-}
-
 /* Return why a device cannot be a path, or NULL if it can. */
 static const char *scsi_mpath_unfit(struct scsi_device *sdev, char *vpd_id)
 {
@@ -1357,24 +1392,26 @@ void scsi_mpath_attach(struct scsi_device *sdev)
  * may also have moved to another group.
  *
  * Context: process, may sleep.
+ * Return: 0; -EAGAIN if the device has been away, and what it says of a size may
+ * be another one's: it is scanned when its identity is certain; or -ENOMEM.
  */
-void scsi_mpath_check_id(struct scsi_device *sdev)
+int scsi_mpath_check_id(struct scsi_device *sdev)
 {
 	struct scsi_mpath_device *smdev = sdev->scsi_mpath_dev;
-	char vpd_id[SCSI_MPATH_ID_LEN];
-	bool other;
 	int ret;
 
 	if (!smdev)
-		return;
-	mutex_lock(&smdev->head->lock);
-	smdev->group = scsi_vpd_tpg_id(sdev, NULL);
-	mutex_unlock(&smdev->head->lock);
-	ret = scsi_mpath_read_id(sdev, vpd_id);
-	if (ret == -ENOMEM)
-		return;
-	other = ret < 0 || strcmp(vpd_id, smdev->head->vpd_id);
-	scsi_mpath_set_other_id(smdev, other, ret < 0 ? NULL : vpd_id);
+		return 0;
+	ret = scsi_mpath_compare_id(sdev);
+	if (ret)
+		return ret;
+	spin_lock_irq(&smdev->lock);
+	if (smdev->checking) {
+		set_bit(SCSI_MPATH_SCAN_DUE, &smdev->flags);
+		ret = -EAGAIN;
+	}
+	spin_unlock_irq(&smdev->lock);
+	return ret;
 }
 
 /**

@@ -462,8 +462,8 @@ int sd_mpath_add(struct scsi_disk *sdkp)
 			    "multipath: error %d, gets a disk of its own\n",
 			    ret);
 		smdev->plain = true;
-	} else if (!get_capacity(sdkp->disk)) {
-		scsi_mpath_no_size(smdev);
+	} else {
+		scsi_mpath_size_asked(smdev, get_capacity(sdkp->disk));
 	}
 	return ret;
 }
@@ -508,8 +508,7 @@ void sd_mpath_revalidate(struct scsi_disk *sdkp)
 	if (!sdkp->mpath)
 		return;
 	mpath_revalidate(smdev->path.head);
-	if (!get_capacity(sdkp->disk))
-		scsi_mpath_no_size(smdev);
+	scsi_mpath_size_asked(smdev, get_capacity(sdkp->disk));
 }
 
 /**

@@ -62,6 +62,8 @@ struct scsi_mpath_head {
 
 /* scsi_mpath_device.flags: @check_work is queued, and holds a reference */
 #define SCSI_MPATH_CHECK_QUEUED	0
+/* a scan has been put off until @checking is over */
+#define SCSI_MPATH_SCAN_DUE	1
 
 /**
  * struct scsi_mpath_device - a scsi_device as a path to a logical unit
@@ -87,7 +89,7 @@ struct scsi_mpath_head {
  * @lock: protects @joined, @away and @checking; taken in any context
  * @joined: @path is a member of a head
  * @member: from then on, and until no bio of the head is on the path
- * @flags: SCSI_MPATH_CHECK_QUEUED
+ * @flags: SCSI_MPATH_CHECK_QUEUED, SCSI_MPATH_SCAN_DUE
  * @away: the scsi_device has not been running since it was last looked at
  * @checking: it is about to be looked at; gets no I/O until then
  * @attached: counts as a user of @head
@@ -185,7 +187,7 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 void scsi_mpath_path_left(struct mpath_device *path);
 int scsi_mpath_join(struct scsi_mpath_device *smdev, struct mpath_head *mpath);
 void scsi_mpath_leave(struct scsi_mpath_device *smdev);
-void scsi_mpath_no_size(struct scsi_mpath_device *smdev);
+void scsi_mpath_size_asked(struct scsi_mpath_device *smdev, bool sized);
 void scsi_mpath_probe_soon(struct scsi_mpath_head *head);
 void scsi_mpath_get_head(struct scsi_mpath_head *head);
 void scsi_mpath_put_head(struct scsi_mpath_head *head);

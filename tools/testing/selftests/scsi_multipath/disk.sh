@@ -5,7 +5,7 @@
 #
 # guest-kernel: lean
 # guest-append: scsi_mod.multipath=on
-# guest-debug: t_plain_reservations|t_resize|t_no_size*|t_other_id|t_mismatch
+# guest-debug: t_plain_reservations|t_resize|t_no_size*|t_doubtful_size|t_other_id|t_mismatch
 # guest-timeout: 500
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
@@ -180,12 +180,12 @@ t_resize() {
 size_is() { (($(<"/sys/block/$1/size") == $2)); }
 
 # A path is scanned while it cannot tell its size. It has none then, and is not
-# used, until it can.
+# used, until it can. However often that has been before, it is asked again.
 t_no_size() {
-	local h
+	local i
 
 	fio_start
-	for h in 1 2 3; do
+	for i in {1..7}; do
 		inject $h0 "2 -40 0x25 1 0 0 0 0 0"
 		inject $h0 "2 -40 0x9e 1 0 0 0 0 0"
 		ask_state $h0
@@ -197,6 +197,32 @@ t_no_size() {
 	done
 	is "size" 65536 "$(head_attr size)"
 	fio_stop
+}
+
+# The only path has been away and does not tell who it is. Somebody scans it, and
+# it tells a size, which may be another logical unit's. It is this one's after all.
+t_doubtful_size() {
+	local s=$((1 << 21))
+
+	is "size" $s "$(head_attr size)"
+	echo 60 >/sys/block/sda/delayed_removal_secs
+	fio_start
+	down_delete $h1
+	inject $h0 "2 1 0x12 0 0 2 2 4 1"
+	down_state $h0
+	up_state $h0
+	wait_for 20 state_is $h0 unknown || fail "$h0 is $(state $h0)"
+	echo 2 >$debug_driver/virtual_gb
+	ask_state $h0
+	is "size" $s "$(head_attr size)"
+	state_is $h0 unknown || fail "$h0 is $(state $h0)"
+	uninject $h0 2 0x12
+	wait_for 20 size_is sda $((2 * s)) || fail "the size is $(head_attr size)"
+	wait_for 20 usable $h0 || fail "$h0 is $(state $h0)"
+	fio_stop
+	up_delete $h1
+	wait_for 20 usable $h1 || fail "$h1 is $(state $h1)"
+	read_block sda 524287 || fail "a read of the last block"
 }
 
 # It is the last one, and I/O waits for as long as its size may still be told:
@@ -498,6 +524,8 @@ testcase t_read_only "rig_debug on 2 wp=1" "D12: the disk is as write-protected 
 testcase t_reservations "rig_loop on 2" "D9: reservations are refused on the disk and on its paths"
 testcase t_plain_reservations rig_plain "D9: a disk that is not multipath takes reservations"
 testcase t_no_size "rig_debug on 2" "D11: a path that could not tell its size is asked again"
+testcase t_doubtful_size "rig_debug on 2 virtual_gb=1" \
+	"D11: the size is not taken from what may be another logical unit"
 testcase t_no_size_last "rig_debug on 2" "D11: I/O waits for a path that may yet tell its size"
 testcase t_late_partitions "rig_debug on 1 num_parts=1" \
 	"the partitions are read when there is a path for that"
