@@ -27,6 +27,7 @@
 #include <linux/module.h>
 #include <linux/multipath.h>
 #include <linux/numa.h>
+#include <linux/part_stat.h>
 #include <linux/percpu.h>
 #include <linux/rculist.h>
 #include <linux/sched/mm.h>
@@ -855,6 +856,30 @@ static void mpath_free_clone(struct bio *clone)
 	bio_put(clone);
 }
 
+/* What has no data is a flush, and counts as one, as it does on a path. */
+static void mpath_start_acct(struct mpath_io *io, struct bio *bio)
+{
+	io->accounted = blk_queue_io_stat(bdev_get_queue(bio->bi_bdev));
+	if (io->accounted)
+		io->start = likely(bio_sectors(bio)) ? bio_start_io_acct(bio) :
+						       jiffies;
+}
+
+static void mpath_end_acct(struct mpath_io *io, struct bio *bio)
+{
+	struct block_device *part0 = bio->bi_bdev->bd_disk->part0;
+
+	if (likely(bio_sectors(bio))) {
+		bio_end_io_acct(bio, io->start);
+		return;
+	}
+	part_stat_lock();
+	part_stat_inc(part0, ios[STAT_FLUSH]);
+	part_stat_add(part0, nsecs[STAT_FLUSH],
+		      jiffies_to_nsecs(jiffies - io->start));
+	part_stat_unlock();
+}
+
 static void mpath_end_io(struct mpath_io *io, blk_status_t status)
 {
 	struct bio *bio = io->clone.bi_private;
@@ -862,7 +887,7 @@ static void mpath_end_io(struct mpath_io *io, blk_status_t status)
 	if (status)
 		bio->bi_status = status;
 	if (io->accounted)
-		bio_end_io_acct(bio, io->start);
+		mpath_end_acct(io, bio);
 	mpath_free_clone(&io->clone);
 	bio_endio(bio);
 }
@@ -1074,9 +1099,7 @@ static struct mpath_io *mpath_alloc_io(struct mpath_head *head, struct bio *bio)
 	io->tries = 0;
 	io->counted = false;
 	io->waited = false;
-	io->accounted = blk_queue_io_stat(bdev_get_queue(bio->bi_bdev));
-	if (io->accounted)
-		io->start = bio_start_io_acct(bio);
+	mpath_start_acct(io, bio);
 	return io;
 }
 
@@ -1146,11 +1169,25 @@ static int mpath_renew_clone(struct mpath_io *io)
 
 static void mpath_resend_io(struct mpath_head *head, struct mpath_io *io)
 {
+	bool parked;
+
 	trace_mpath_requeue(io->clone.bi_private, io->tries);
-	if (mpath_renew_clone(io))
-		mpath_end_io(io, BLK_STS_RESOURCE);
-	else
+	if (likely(!mpath_renew_clone(io))) {
 		mpath_submit_io(head, io);
+		return;
+	}
+	/* There is memory for the clone, but not for its protection information. */
+	spin_lock_irq(&head->lock);
+	parked = head->life != MPATH_DEAD;
+	if (parked) {
+		head->nr_parked++;
+		bio_list_add(&head->parked, &io->clone);
+		queue_delayed_work(mpath_io_wq, &head->requeue_work,
+				   MPATH_MEMORY_TIME);
+	}
+	spin_unlock_irq(&head->lock);
+	if (!parked)
+		mpath_end_io(io, BLK_STS_RESOURCE);
 }
 
 static void mpath_report(struct mpath_head *head, enum mpath_outlook outlook,

@@ -757,7 +757,9 @@ bool __scsi_mpath_refuses(struct scsi_cmnd *scmd)
 {
 	struct scsi_device *sdev = scmd->device;
 
-	if (!scsi_mpath_is_reservation(scmd) || !scsi_mpath_is_path(sdev))
+	/* It is for all users of the LU, so sd need not be bound just now. */
+	if (!scsi_mpath_is_reservation(scmd) ||
+	    READ_ONCE(sdev->scsi_mpath_dev->plain))
 		return false;
 
 	dev_warn_ratelimited(&sdev->sdev_gendev,

@@ -543,11 +543,12 @@ static void scsi_mpath_test_reservations(struct kunit *test)
 	scsi_mpath_test_naa(sdev, 1);
 	scsi_mpath_attach(sdev);
 	KUNIT_ASSERT_NOT_NULL(test, sdev->scsi_mpath_dev);
+	sdev->scsi_mpath_dev->plain = true;
 	KUNIT_EXPECT_FALSE(test, scsi_mpath_refuses(sdev, &tcmnd->scmd));
+	sdev->scsi_mpath_dev->plain = false;
 
 	device_initialize(&sdev->sdev_gendev);
 	sdev->sdev_gendev.release = scsi_mpath_test_no_release;
-	sdev->scsi_mpath_dev->member = true;
 	for (op = 0; op < 256; op++) {
 		tcmnd->scmd.cmnd[0] = op;
 		tcmnd->scmd.result = 0;
@@ -565,7 +566,6 @@ static void scsi_mpath_test_reservations(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sshdr.sense_key, ILLEGAL_REQUEST);
 	KUNIT_EXPECT_EQ(test, sshdr.asc, 0x20);
 	KUNIT_EXPECT_EQ(test, sshdr.ascq, 0);
-	sdev->scsi_mpath_dev->member = false;
 	put_device(&sdev->sdev_gendev);
 }
 

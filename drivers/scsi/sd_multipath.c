@@ -461,7 +461,7 @@ int sd_mpath_add(struct scsi_disk *sdkp)
 		sdev_printk(KERN_WARNING, sdkp->device,
 			    "multipath: error %d, gets a disk of its own\n",
 			    ret);
-		smdev->plain = true;
+		WRITE_ONCE(smdev->plain, true);
 	} else {
 		scsi_mpath_size_asked(smdev, get_capacity(sdkp->disk));
 	}

@@ -176,7 +176,7 @@ struct mpath_head_ops {
  * @drained: @ref is down to zero
  * @index: number of the path within its head, stable while it is a member
  * @numa_node: node that the path is attached to
- * @nr_active: commands in flight to the target port that the path leads to,
+ * @nr_active: bios in flight to the target port that the path leads to,
  *	counted while the policy is queue-depth; shared by all paths to that port
  * @own_active: what @nr_active points to if the driver knows no ports
  * @state: what selection goes by; changed under the head's lock only

@@ -296,22 +296,38 @@ rig_mismatch() {
 	echo abc1 >"$other/wwn/vpd_unit_serial"
 	echo 1 >"$other/enable"
 	loop_target 2 "$other" ""
-	wait_for 20 have_paths 2
+	other=${other%/*}/../rd_mcp_2/mpath3
+	mkdir -p "$other"
+	echo rd_pages=8192 >"$other/control"
+	echo abc1 >"$other/wwn/vpd_unit_serial"
+	echo 1 >"$other/enable"
+	echo 4096 >"$other/attrib/block_size"
+	loop_target 3 "$other" ""
+	wait_for 20 have_paths 3
 }
 
 t_mismatch() {
-	local h
+	local h i reads disks=()
 
-	h=$(loop_hctl 2)
 	is "size" 65536 "$(head_attr size)"
-	wait_for 10 state_is "$h" mismatch || fail "the path of another size is $(state "$h")"
+	for i in 2 3; do
+		h=$(loop_hctl $i)
+		wait_for 10 state_is "$h" mismatch || fail "the path of another size is $(state "$h")"
+		h=$(disk_of "$h")
+		log_says "multipath: sda: path $h has .*, the disk has 65536 and 512: not used" ||
+			fail "the log does not name $h"
+		disks+=("$h")
+	done
+	is "block size of the other path" 4096 \
+		"$(<"/sys/block/${disks[1]}/queue/logical_block_size")"
 	policy round-robin
-	h=$(disk_of "$h")
 	fio_start
-	sleep 1
+	reads=$(disk_stat sda 1)
+	wait_for 20 disk_reads_above sda $((reads + 200)) || fail "no I/O"
 	fio_stop
-	is "reads and writes on the path of another size" "0 0" \
-		"$(disk_stat "$h" 1) $(disk_stat "$h" 5)"
+	for h in "${disks[@]}"; do
+		is "reads and writes on $h" "0 0" "$(disk_stat "$h" 1) $(disk_stat "$h" 5)"
+	done
 	# It does not stand in for the other one, either.
 	down_state "$(loop_hctl 1)"
 	is "read without a good path" EIO "$(errno_of read_block sda)"
@@ -481,6 +497,14 @@ t_reservations() {
 	done
 	log_says "multipath: reservation refused \(command 0x" ||
 		fail "the log does not say it"
+	# A device is one of the paths' even if sd has let go of it.
+	h=$(hctls | head -n 1)
+	down_unbind $h
+	refused "$(sg_of $h)" 5f 0 0 0 0 0 0 0 24 0
+	refused "$(sg_of $h)" 56 0 0 0 0 0 0 0 0 0
+	sg_turs "$(sg_of $h)" || fail "sg_turs without sd"
+	up_unbind $h
+	wait_for 20 usable $h || fail "$h is $(state $h)"
 	is "keys at the target" "No SPC-3 Reservation holder" \
 		"$(<"$backstore/pr/res_holder")"
 	read_block sda || fail "read"

@@ -8,7 +8,7 @@
 # guest-kernel: lean
 # guest-append: scsi_mod.multipath=on
 # guest-debug: t_recovery|t_rain|t_partial|t_bad_reads
-# guest-timeout: 800
+# guest-timeout: 1000
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -238,6 +238,63 @@ recovery() {
 	renew $h0
 }
 
+# A command that is never answered, what the error handler then has no success
+# with (see "error" in scsi_debug: 3 abort, 4 device reset, 0 a command that is to
+# show that a reset has helped; target reset has a file), the last that it does,
+# and what becomes of the path
+unanswered="
+-	-	command aborts	optimized	abort
+3	-	device		optimized	device reset
+3,4	-	target		optimized	target reset
+3,4	Y	bus		optimized	bus reset
+3,4,0	Y	host		optimized	host reset
+3,4,00	Y	host		offline		nothing"
+
+t_unanswered() {
+	local fails target counter state name op rule n tur
+	local reset=/sys/kernel/debug/scsi_debug/target${h0%:*}/fail_reset
+
+	[[ -w $reset && -r /proc/scsi/scsi_debug/0 ]] || skip "no counters of resets"
+	echo 1 >"$(sdev $h0)/timeout"
+	echo 1 >"$(sdev $h0)/eh_timeout"
+	fio_start
+	while IFS=$'\t' read -r fails target counter state name; do
+		[[ -n $name ]] || continue
+		for op in $read $write; do
+			n=$(handled "$counter")
+			[[ $target == - ]] || echo $target >$reset
+			tur=${fails//[^0]/}
+			[[ $fails != *3* ]] || inject $h0 "3 1 $op"
+			[[ $fails != *4* ]] || inject $h0 "4 1 $op"
+			# The device is left alone but for these commands.
+			[[ -z $tur ]] || inject $h0 "0 -${#tur} 0"
+			inject $h0 "0 -1 $op"
+			wait_for 60 handled_above "$counter" "$n" ||
+				fail "$name, $op: no such step, $(xargs </proc/scsi/scsi_debug/0)"
+			is "$name, $op: left of the rule" 0 "$(rule_left $h0 0 $op)"
+			wait_for 60 state_is $h0 "$state" || fail "$name, $op: $h0 is $(state $h0)"
+			[[ -z $tur ]] || is "$name, $op: left of TEST UNIT READY" 0 "$(rule_left $h0 0 0)"
+			for rule in "3 $op" "4 $op" "0 $op" "0 0"; do
+				uninject $h0 $rule 2>/dev/null || :
+			done
+			echo N >$reset
+			n=$(disk_stat sda 1)
+			wait_for 20 disk_reads_above sda $((n + 50)) || fail "$name, $op: no I/O"
+			[[ $state != offline ]] || up_state $h0
+			renew $h0
+			echo 1 >"$(sdev $h0)/eh_timeout"
+			fio_alive
+		done
+	done < <(tr -s '\t' <<<"$unanswered")
+	fio_stop
+	none_parked || fail "parked: $(parked)"
+	echo 30 >"$(sdev $h0)/timeout"
+	echo 10 >"$(sdev $h0)/eh_timeout"
+}
+# How often the error handlers have done that
+handled() { sed -n "s/.*\<$1=\([0-9]*\).*/\1/p" /proc/scsi/scsi_debug/0; }
+handled_above() { (($(handled "$1") > $2)); }
+
 t_recovery() { recovery 1; }
 
 # It has no room for more than these.
@@ -377,6 +434,7 @@ testcase t_issuers_errors rig_errors \
 testcase t_passing_errors rig_errors "B5: what passes by itself leaves the path alone"
 testcase t_lasting_errors rig_errors "B5, B10: what should pass and does not costs the path its I/O"
 testcase t_handled_errors rig_errors "B10: what the error handler is for"
+testcase t_unanswered rig_errors "B10: a command that is never answered, whatever ends it"
 testcase t_recovery rig_errors "B10: nothing waits for a host's error handler"
 testcase t_full rig_errors "B15: nor for a device that has no room"
 testcase t_rain rig_errors "C17: errors on both paths under verified I/O"

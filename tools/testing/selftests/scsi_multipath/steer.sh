@@ -66,6 +66,11 @@ t_queue_depth() {
 	up_state $h0
 	fio_stop
 	wait_for 10 all_idle || fail "something is counted for ever"
+	# A test of a path is a command as well.
+	uninject $h0 2 $write
+	uninject $h3 2 $read
+	for h in $h0 $h3; do wait_for 20 usable $h || fail "$h is $(state $h)"; done
+	wait_for 10 all_idle || fail "something is counted for ever"
 
 	# Begun under one policy and ended under another, with nothing else after it.
 	echo 1500 >$debug_driver/delay
@@ -213,7 +218,7 @@ t_attributes() {
 
 # The disk's statistics are those of its paths, and of its user.
 t_iostat() {
-	local f paths before after
+	local f n paths before after was
 
 	policy round-robin
 	sum_stats() {
@@ -225,8 +230,9 @@ t_iostat() {
 		echo $r $w
 	}
 	before="$(sum_stats) $(disk_stat sda 3) $(disk_stat sda 7)"
+	was="$(disk_stat sda 1) $(disk_stat sda 5) $(disk_stat sda 16)"
 	fio --output-format=json --output="$tmp/io.json" --name=io --filename=/dev/sda \
-		--ioengine=libaio --direct=1 --rw=randrw --bs=4k-64k --size=8m --iodepth=8 \
+		--ioengine=libaio --direct=1 --rw=randrw --bs=4k-64k --size=8m --iodepth=8 --fsync=8 \
 		--verify=crc32c --do_verify=1 --verify_fatal=1 --verify_state_save=0 --disk_util=0 \
 		>"$tmp/fio.err" 2>&1 || fail "$(<"$tmp/fio.err")"
 	after="$(sum_stats) $(disk_stat sda 3) $(disk_stat sda 7)"
@@ -239,6 +245,13 @@ t_iostat() {
 	is "sectors that fio has read" "$paths" $((f[6] - f[2]))
 	is "sectors that fio has written" \
 		"$(jq '[.jobs[].write.io_bytes] | add / 512' "$tmp/io.json")" $((f[7] - f[3]))
+	# A flush is no write.
+	n="$(disk_stat sda 1) $(disk_stat sda 5) $(disk_stat sda 16)"
+	read -r -a f <<<"$was $n"
+	is "reads, writes and flushes that fio has done" \
+		"$(jq -r '[.jobs[] | .read.total_ios, .write.total_ios, .sync.total_ios] | join(" ")' \
+			"$tmp/io.json")" "$((f[3] - f[0])) $((f[4] - f[1])) $((f[5] - f[2]))"
+	ok_if "flushes" "f[5] > f[2]"
 	is "in flight" "0 0" "$(xargs </sys/block/sda/inflight)"
 	policy numa
 }
