@@ -312,7 +312,8 @@ t_mismatch() {
 	is "size" 65536 "$(head_attr size)"
 	for i in 2 3; do
 		h=$(loop_hctl $i)
-		wait_for 10 state_is "$h" mismatch || fail "the path of another size is $(state "$h")"
+		wait_for 10 state_is "$h" mismatch ||
+			fail "the path of another size is $(state "$h")"
 		h=$(disk_of "$h")
 		log_says "multipath: sda: path $h has .*, the disk has 65536 and 512: not used" ||
 			fail "the log does not name $h"

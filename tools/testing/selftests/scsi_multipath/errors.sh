@@ -273,7 +273,8 @@ t_unanswered() {
 				fail "$name, $op: no such step, $(xargs </proc/scsi/scsi_debug/0)"
 			is "$name, $op: left of the rule" 0 "$(rule_left $h0 0 $op)"
 			wait_for 60 state_is $h0 "$state" || fail "$name, $op: $h0 is $(state $h0)"
-			[[ -z $tur ]] || is "$name, $op: left of TEST UNIT READY" 0 "$(rule_left $h0 0 0)"
+			[[ -z $tur ]] ||
+				is "$name, $op: TEST UNIT READYs left" 0 "$(rule_left $h0 0 0)"
 			for rule in "3 $op" "4 $op" "0 $op" "0 0"; do
 				uninject $h0 $rule 2>/dev/null || :
 			done

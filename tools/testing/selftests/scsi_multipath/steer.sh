@@ -232,8 +232,9 @@ t_iostat() {
 	before="$(sum_stats) $(disk_stat sda 3) $(disk_stat sda 7)"
 	was="$(disk_stat sda 1) $(disk_stat sda 5) $(disk_stat sda 16)"
 	fio --output-format=json --output="$tmp/io.json" --name=io --filename=/dev/sda \
-		--ioengine=libaio --direct=1 --rw=randrw --bs=4k-64k --size=8m --iodepth=8 --fsync=8 \
-		--verify=crc32c --do_verify=1 --verify_fatal=1 --verify_state_save=0 --disk_util=0 \
+		--ioengine=libaio --direct=1 --rw=randrw --bs=4k-64k --size=8m --iodepth=8 \
+		--fsync=8 --disk_util=0 \
+		--verify=crc32c --do_verify=1 --verify_fatal=1 --verify_state_save=0 \
 		>"$tmp/fio.err" 2>&1 || fail "$(<"$tmp/fio.err")"
 	after="$(sum_stats) $(disk_stat sda 3) $(disk_stat sda 7)"
 	read -r -a f <<<"$before $after"
@@ -249,7 +250,7 @@ t_iostat() {
 	n="$(disk_stat sda 1) $(disk_stat sda 5) $(disk_stat sda 16)"
 	read -r -a f <<<"$was $n"
 	is "reads, writes and flushes that fio has done" \
-		"$(jq -r '[.jobs[] | .read.total_ios, .write.total_ios, .sync.total_ios] | join(" ")' \
+		"$(jq -r '[.jobs[] | .read, .write, .sync | .total_ios] | join(" ")' \
 			"$tmp/io.json")" "$((f[3] - f[0])) $((f[4] - f[1])) $((f[5] - f[2]))"
 	ok_if "flushes" "f[5] > f[2]"
 	is "in flight" "0 0" "$(xargs </sys/block/sda/inflight)"
