@@ -288,22 +288,22 @@ has_part() { [[ -e /sys/block/sda/sda1 ]]; }
 
 # Two backstores that claim to be the same disk, and are not of one size.
 rig_mismatch() {
-	local other=${backstore%/*}/../rd_mcp_1/mpath2
-
 	rig_loop on 1
-	mkdir -p "$other"
-	echo rd_pages=4096 >"$other/control"
-	echo abc1 >"$other/wwn/vpd_unit_serial"
-	echo 1 >"$other/enable"
-	loop_target 2 "$other" ""
-	other=${other%/*}/../rd_mcp_2/mpath3
-	mkdir -p "$other"
-	echo rd_pages=8192 >"$other/control"
-	echo abc1 >"$other/wwn/vpd_unit_serial"
-	echo 1 >"$other/enable"
-	echo 4096 >"$other/attrib/block_size"
-	loop_target 3 "$other" ""
+	mismatch_add 2 4096
+	mismatch_add 3 8192 4096
 	wait_for 20 have_paths 3
+}
+
+# mismatch_add N PAGES [BLOCKSIZE]: target N leads to something with the same id
+mismatch_add() {
+	local other=${backstore%/*}/../rd_mcp_$(($1 - 1))/mpath$1
+
+	mkdir -p "$other"
+	echo rd_pages="$2" >"$other/control"
+	echo abc1 >"$other/wwn/vpd_unit_serial"
+	echo 1 >"$other/enable"
+	[[ -z ${3:-} ]] || echo "$3" >"$other/attrib/block_size"
+	loop_target "$1" "$other" ""
 }
 
 t_mismatch() {
