@@ -283,7 +283,6 @@ t_unanswered() {
 			wait_for 20 disk_reads_above sda $((n + 50)) || fail "$name, $op: no I/O"
 			[[ $state != offline ]] || up_state $h0
 			renew $h0
-			echo 1 >"$(sdev $h0)/eh_timeout"
 			fio_alive
 		done
 	done < <(tr -s '\t' <<<"$unanswered")
