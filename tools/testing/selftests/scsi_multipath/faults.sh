@@ -4,7 +4,7 @@
 # Memory runs out as a path is made, or the disk over it: the logical unit stays,
 # in one way or the other, and all is well the next time.
 #
-# guest-timeout: 600
+# guest-timeout: 700
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -233,8 +233,175 @@ t_plain() {
 	loud
 }
 
+# Each file of ours, as far as it can be written: the word, and if it is read
+# back. What a counter counts may go on.
+files_to_write() {
+	local disk=/sys/block/$1 path=/sys/block/$2 lun file
+
+	lun=$(readlink -f "$disk/device")
+	echo "$lun/iopolicy queue-depth kept"
+	echo "$disk/delayed_removal_secs 5 kept"
+	echo "$path/mpath_disabled 1 kept"
+	echo "$probe_secs 0 kept"
+	for file in "$disk"/mpath_* "$path"/mpath_*; do
+		[[ $file != */mpath_disabled ]] || continue
+		! writable "$file" || echo "$file 0 reset"
+	done
+}
+# root may write to all
+writable() { [[ $(stat -c %A "$1") == ?rw* ]]; }
+files_to_read() {
+	local lun
+
+	lun=$(readlink -f "/sys/block/$1/device")
+	printf '%s\n' /sys/block/$1/{delayed_removal_secs,mpath_*} /sys/block/$2/mpath_* \
+		$lun/{iopolicy,vpd_id,wwid,vendor,model,rev} $(sdev $h0)/multipath \
+		/sys/class/scsi_mpath_disk/*/disk $probe_secs
+}
+
+# What may fail is our part of it. Opening a file is not.
+to_write() { exec 7>"$file"; }
+to_read() { exec 7<"$file"; }
+do_write() { echo "$word" >&7; }
+do_read() { read -r -u 7 _; }
+do_open() { : <"/dev/$disk"; }
+closed() { exec 7>&-; }
+nothing() { :; }
+
+# A word has been taken, or what was there is there still.
+taken_or_not() {
+	local value
+
+	closed
+	read -r value <"$file" || fail "$what: it cannot be read"
+	if ((rc)); then
+		is "$what, fault $n: value" "$old" "$value"
+	else
+		is "$what, fault $n: value" "$word" "$value"
+	fi
+	echo "$old" >"$file"
+}
+
+# A path that has been told to run comes back by itself, whatever has failed.
+up_again() {
+	closed
+	[[ $word == running && $rc == 0 ]] || echo running >"$file"
+}
+down_now() {
+	echo offline >"$file"
+	to_write
+}
+
+both_usable() {
+	local links=("/sys/block/$disk/multipath"/sd*)
+
+	((${#links[@]} == 2)) && [[ -b /dev/$disk ]] && usable $h0 && usable $h1
+}
+
+# with_each_fault WHAT BEFORE COMMAND AFTER: each of the allocations of COMMAND
+# fails in turn, or forty of them. None of the three may start a program.
+with_each_fault() {
+	local what=$1 before=$2 command=$3 after=$4 n=100000 total=0 step=0 left=0 rc
+
+	# An allocation of bash's own may be the one that fails: it says so, and goes on.
+	(
+		exec 2>/dev/null 4>/proc/self/fail-nth
+		while :; do
+			$before
+			exec 5</proc/self/fail-nth
+			rc=0
+			echo $n >&4
+			$command || rc=$?
+			read -r -u 5 left || :
+			echo 0 >&4
+			exec 5<&-
+			$after
+			wait_for 20 both_usable ||
+				fail "$what, fault $n: $h0 is $(state $h0), $h1 is $(state $h1)"
+			# The first time is for counting.
+			if ((step == 0)); then
+				total=$((n - left)) step=$((1 + total / 40)) n=1
+				continue
+			fi
+			((left == 0)) || break
+			echo $n >&6
+			n=$((n + step))
+		done
+		note "$what: $total allocations"
+	) 6>>"$tmp/faults_done"
+}
+
+# Each file that we have, what the device is asked for again, and the disk itself.
+t_sysfs() {
+	local first disk file word kind old h n left hits reread
+
+	prepare
+	reread=$(dirname "$0")/reread
+	[[ -x $reread ]] || skip "reread has not been built"
+	down_unbind $h1
+	up_unbind $h1
+	wait_for 20 usable $h1 || fail "$h1 is $(state $h1)"
+	disk=$(head_disk) first=$(disk_of $h0)
+	dd if=/dev/urandom of="$tmp/data" bs=64k count=16 status=none
+	dd if="$tmp/data" of=/dev/$disk bs=64k seek=32 oflag=direct status=none
+	echo 'start=2048,type=83' | sfdisk -q /dev/$disk
+	wait_for 10 test -b /dev/${disk}1 || fail "there is no partition"
+	: >"$tmp/faults_done"
+	quiet
+	files_to_read $disk $first >"$tmp/to_read"
+	files_to_write $disk $first >"$tmp/to_write"
+	while read -r file; do
+		with_each_fault "read of $file" to_read do_read closed
+	done <"$tmp/to_read"
+	while read -r file word kind; do
+		old=$(<"$file")
+		if [[ $kind == kept ]]; then
+			with_each_fault "write to $file" to_write do_write taken_or_not
+		else
+			with_each_fault "write to $file" to_write do_write closed
+		fi
+	done <"$tmp/to_write"
+	is "read" none "$(errno_of read_block $disk)"
+	for h in $h0 $h1; do
+		file=$(sdev $h)/rescan word=1
+		with_each_fault "rescan of $h" to_write do_write closed
+		file=$(sdev $h)/state word=offline
+		with_each_fault "$h goes offline" to_write do_write up_again
+		word=running
+		with_each_fault "$h is running" down_now do_write up_again
+		is "read" none "$(errno_of read_block $disk)"
+	done
+	with_each_fault "open" nothing do_open nothing
+	hits=$(wc -l <"$tmp/faults_done")
+	for ((n = 1; n < 400; n += 1 + n / 20)); do
+		left=$($reread /dev/$disk $n)
+		((left == 0)) || break
+		hits=$((hits + 1))
+		# The partition is there again when there is memory.
+		is "fault $n: partitions" 0 "$($reread /dev/$disk 0)"
+		[[ -b /dev/${disk}1 ]] || fail "fault $n: the partition is not there"
+	done
+	note "partitions: $n allocations"
+	loud
+	note "$hits faults"
+	ok_if "there were faults" "hits > 100"
+	wait_for 20 have_paths 2 || fail "there are not two paths"
+	wait_for 20 both_usable || fail "$h0 is $(state $h0), $h1 is $(state $h1)"
+	cmp "$tmp/data" <(dd if=/dev/$disk bs=64k count=16 skip=32 iflag=direct status=none) ||
+		fail "the data are not there"
+	none_parked || fail "parked: $(parked)"
+	# I/O as ever, on the disk without partitions
+	dd if=/dev/zero of=/dev/$disk bs=4k count=1 oflag=direct status=none
+	fio_start /dev/$disk
+	wait_for 60 disk_reads_above $disk $(($(disk_stat $disk 1) + 60)) || fail "no I/O"
+	fio_stop
+	is "errors of the device" 0 "$(head_attr mpath_refused)"
+}
+
 testcase t_plain rig_faults "A8, A10, A17: no disk can be made over a path, it is a disk itself"
 testcase t_bind rig_faults "A1, A2, A7, A8, A10, A17: memory runs out as sd makes a disk"
 testcase t_scan rig_faults "A1, A2, A17: memory runs out as a device is found"
+testcase t_sysfs rig_faults \
+	"A17, C13: memory runs out as files are read and written, and devices looked at"
 
 run_tests "$@"

@@ -29,7 +29,7 @@
 #	f	LIO, file		the disk, with and without delayed removal
 #	g	iSCSI, ramdisk		the disk; not on a kernel with lockdep, see blocked.sh
 #
-# guest-timeout: 900
+# guest-timeout: 600
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh
