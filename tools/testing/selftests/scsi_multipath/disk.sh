@@ -499,7 +499,7 @@ t_reservations() {
 	log_says "multipath: reservation refused \(command 0x" ||
 		fail "the log does not say it"
 	# A device is one of the paths' even if sd has let go of it.
-	h=$(hctls | head -n 1)
+	read -r h < <(hctls)
 	down_unbind $h
 	refused "$(sg_of $h)" 5f 0 0 0 0 0 0 0 24 0
 	refused "$(sg_of $h)" 56 0 0 0 0 0 0 0 0 0
