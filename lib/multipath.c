@@ -892,6 +892,17 @@ static void mpath_end_io(struct mpath_io *io, blk_status_t status)
 	bio_endio(bio);
 }
 
+/* Let a clone wait. Should nobody wake it, it is looked at again after @delay. */
+static void mpath_park(struct mpath_head *head, struct mpath_io *io,
+		       unsigned long delay)
+{
+	lockdep_assert_held(&head->lock);
+
+	head->nr_parked++;
+	bio_list_add(&head->parked, &io->clone);
+	queue_delayed_work(mpath_io_wq, &head->requeue_work, delay);
+}
+
 /*
  * It is not the path's fault when memory has been short. Nor does a bio say
  * anything of what the path is now that was on it when it was lost.
@@ -899,11 +910,9 @@ static void mpath_end_io(struct mpath_io *io, blk_status_t status)
 static void mpath_arrange_retry(struct mpath_device *path, struct mpath_io *io,
 				blk_status_t status)
 {
-	if (status == BLK_STS_RESOURCE) {
-		queue_delayed_work(mpath_io_wq, &path->head->requeue_work,
-				   MPATH_MEMORY_TIME);
+	mpath_park(path->head, io, MPATH_MEMORY_TIME);
+	if (status == BLK_STS_RESOURCE)
 		return;
-	}
 	if (io->losses == path->losses)
 		mpath_fail_path(path);
 	mpath_kick(path->head);
@@ -935,8 +944,6 @@ static noinline bool mpath_failover(struct mpath_device *path,
 	if (again) {
 		path->nr_failovers++;
 		head->nr_failovers++;
-		head->nr_parked++;
-		bio_list_add(&head->parked, &io->clone);
 		mpath_arrange_retry(path, io, status);
 	}
 	spin_unlock_irqrestore(&head->lock, flags);
@@ -1049,11 +1056,8 @@ static bool mpath_no_path(struct mpath_head *head, struct mpath_io *io,
 		parked = true;
 		head->nr_waited += !io->waited;
 		io->waited = true;
-		head->nr_parked++;
 		trace_mpath_park(io->clone.bi_private, io->tries);
-		bio_list_add(&head->parked, &io->clone);
-		queue_delayed_work(mpath_io_wq, &head->requeue_work,
-				   mpath_patience(head));
+		mpath_park(head, io, mpath_patience(head));
 	}
 unlock:
 	spin_unlock_irq(&head->lock);
@@ -1179,12 +1183,8 @@ static void mpath_resend_io(struct mpath_head *head, struct mpath_io *io)
 	/* There is memory for the clone, but not for its protection information. */
 	spin_lock_irq(&head->lock);
 	parked = head->life != MPATH_DEAD;
-	if (parked) {
-		head->nr_parked++;
-		bio_list_add(&head->parked, &io->clone);
-		queue_delayed_work(mpath_io_wq, &head->requeue_work,
-				   MPATH_MEMORY_TIME);
-	}
+	if (parked)
+		mpath_park(head, io, MPATH_MEMORY_TIME);
 	spin_unlock_irq(&head->lock);
 	if (!parked)
 		mpath_end_io(io, BLK_STS_RESOURCE);
