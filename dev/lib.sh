@@ -120,7 +120,7 @@ step() {
 		else
 			progress "$what: $(hms $((SECONDS - start)))"
 		fi
-		sleep 0.2
+		if [[ -t 1 ]]; then sleep 0.2; else sleep 2; fi
 	done
 	wait $pid || rc=$?
 	trap - INT TERM HUP
