@@ -830,6 +830,34 @@ static void mpath_uncount_io(struct mpath_device *path, struct mpath_io *io)
 	io->counted = false;
 }
 
+/* So that the block layer need not account for each I/O twice. */
+static void mpath_count_done(struct mpath_device *path, struct bio *bio)
+{
+	this_cpu_inc(path->done->ios);
+	this_cpu_add(path->done->sectors, bio_sectors(bio));
+}
+
+/**
+ * mpath_path_done - what a path has done since it joined
+ * @path: a path that has joined a head, up to mpath_forget()
+ * @sum: set to the answer
+ *
+ * Context: any.
+ */
+void mpath_path_done(struct mpath_device *path, struct mpath_done *sum)
+{
+	int cpu;
+
+	*sum = (struct mpath_done){};
+	for_each_possible_cpu(cpu) {
+		const struct mpath_done *done = per_cpu_ptr(path->done, cpu);
+
+		sum->ios += READ_ONCE(done->ios);
+		sum->sectors += READ_ONCE(done->sectors);
+	}
+}
+EXPORT_SYMBOL_GPL(mpath_path_done);
+
 /*
  * Clones come from a cache of each CPU, whoever the issuer is, and go back there
  * unless the pool wants its reserve to be filled: others may wait for that.
@@ -976,6 +1004,7 @@ static void mpath_end_clone(struct bio *clone)
 		     clone->bi_status == BLK_STS_NOTSUPP))
 		mpath_learn_limits(clone);
 	mpath_uncount_io(path, io);
+	mpath_count_done(path, clone->bi_private);
 	if (likely(!clone->bi_status) || !mpath_failover(path, io))
 		mpath_end_io(io, clone->bi_status);
 	/*
@@ -1956,9 +1985,13 @@ int mpath_join(struct mpath_head *head, struct mpath_device *path)
 	init_completion(&path->drained);
 	INIT_LIST_HEAD(&path->entry);
 	INIT_DELAYED_WORK(&path->test_work, mpath_test_work);
+	path->done = alloc_percpu(struct mpath_done);
+	if (!path->done)
+		return -ENOMEM;
+	ret = -ENOMEM;
 	path->test_page = alloc_page(GFP_KERNEL);
 	if (!path->test_page)
-		return -ENOMEM;
+		goto free_done;
 	ret = percpu_ref_init(&path->ref, mpath_path_drained, 0, GFP_KERNEL);
 	if (ret)
 		goto free_page;
@@ -1983,6 +2016,8 @@ unlock:
 	percpu_ref_exit(&path->ref);
 free_page:
 	__free_page(path->test_page);
+free_done:
+	free_percpu(path->done);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(mpath_join);
@@ -2088,6 +2123,7 @@ void mpath_forget(struct mpath_device *path)
 {
 	struct mpath_head *head = path->head;
 
+	free_percpu(path->done);
 	ida_free(&head->indices, path->index);
 	kref_put(&head->kref, mpath_release);
 }

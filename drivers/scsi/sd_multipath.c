@@ -8,7 +8,6 @@
 
 #include <linux/blkdev.h>
 #include <linux/hdreg.h>
-#include <linux/part_stat.h>
 #include <linux/pr.h>
 #include <linux/sched/mm.h>
 #include <linux/sed-opal.h>
@@ -402,6 +401,22 @@ static int sd_mpath_join_any(struct scsi_mpath_device *smdev)
 	return ret;
 }
 
+/*
+ * An I/O is accounted once, on the disk that users see; they can have it on its
+ * paths as well (queue/iostats). The queue stays when sd lets go of the device.
+ */
+static void sd_mpath_account(struct request_queue *q, bool account)
+{
+	struct queue_limits lim = queue_limits_start_update(q);
+
+	if (account)
+		lim.features |= BLK_FEAT_IO_STAT;
+	else
+		lim.features &= ~BLK_FEAT_IO_STAT;
+	/* The limits have been good, and no other one changes. */
+	WARN_ON_ONCE(queue_limits_commit_update(q, &lim));
+}
+
 /**
  * sd_mpath_join - make a new disk a path, if its device is one
  * @sdkp: the disk, without a name yet
@@ -432,8 +447,8 @@ bool sd_mpath_join(struct scsi_disk *sdkp)
 	snprintf(disk->disk_name, DISK_NAME_LEN, "%.16s:%u",
 		 to_sd_mpath_disk(smdev->path.head)->name, smdev->path.index);
 	disk->flags |= GENHD_FL_HIDDEN | GENHD_FL_NO_PART;
-	smdev->ios_base = 0;
-	smdev->bytes_base = 0;
+	smdev->done_base = (struct mpath_done){};
+	sd_mpath_account(disk->queue, false);
 	sdkp->mpath = true;
 	return true;
 }
@@ -490,8 +505,10 @@ void sd_mpath_leave(struct scsi_disk *sdkp)
  */
 void sd_mpath_forget(struct scsi_disk *sdkp)
 {
-	if (sdkp->mpath)
-		mpath_forget(&sdkp->device->scsi_mpath_dev->path);
+	if (!sdkp->mpath)
+		return;
+	sd_mpath_account(sdkp->disk->queue, true);
+	mpath_forget(&sdkp->device->scsi_mpath_dev->path);
 	sdkp->mpath = false;
 }
 
@@ -662,59 +679,61 @@ static ssize_t mpath_last_error_time_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(mpath_last_error_time);
 
-/* Per CPU, and there anyway: what the block layer counts for the disk. */
-static u64 sd_mpath_path_ios(struct device *dev)
+/* What the path has done since these counters were set to zero. */
+static void sd_mpath_done(struct device *dev, struct mpath_done *done)
 {
-	return part_stat_read_accum(dev_to_disk(dev)->part0, ios);
-}
+	struct scsi_mpath_device *smdev = sd_mpath_dev_to_smdev(dev);
 
-static u64 sd_mpath_path_bytes(struct device *dev)
-{
-	return (u64)part_stat_read_accum(dev_to_disk(dev)->part0, sectors) <<
-	       SECTOR_SHIFT;
-}
-
-/* Set to zero by writing a zero. */
-static ssize_t sd_mpath_reset_stat(u64 *base, u64 now, const char *buf,
-				   size_t count)
-{
-	int ret = mpath_parse_zero(buf);
-
-	if (ret)
-		return ret;
-	*base = now;
-	return count;
+	mpath_path_done(&smdev->path, done);
+	done->ios -= smdev->done_base.ios;
+	done->sectors -= smdev->done_base.sectors;
 }
 
 static ssize_t mpath_ios_show(struct device *dev, struct device_attribute *attr,
 			      char *buf)
 {
-	return sysfs_emit(buf, "%llu\n", sd_mpath_path_ios(dev) -
-			  sd_mpath_dev_to_smdev(dev)->ios_base);
+	struct mpath_done done;
+
+	sd_mpath_done(dev, &done);
+	return sysfs_emit(buf, "%lu\n", done.ios);
 }
 
 static ssize_t mpath_ios_store(struct device *dev,
 			       struct device_attribute *attr, const char *buf,
 			       size_t count)
 {
-	return sd_mpath_reset_stat(&sd_mpath_dev_to_smdev(dev)->ios_base,
-				   sd_mpath_path_ios(dev), buf, count);
+	struct mpath_done done;
+	int ret = mpath_parse_zero(buf);
+
+	if (ret)
+		return ret;
+	sd_mpath_done(dev, &done);
+	sd_mpath_dev_to_smdev(dev)->done_base.ios += done.ios;
+	return count;
 }
 static DEVICE_ATTR_RW(mpath_ios);
 
 static ssize_t mpath_bytes_show(struct device *dev,
 				struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%llu\n", sd_mpath_path_bytes(dev) -
-			  sd_mpath_dev_to_smdev(dev)->bytes_base);
+	struct mpath_done done;
+
+	sd_mpath_done(dev, &done);
+	return sysfs_emit(buf, "%llu\n", (u64)done.sectors << SECTOR_SHIFT);
 }
 
 static ssize_t mpath_bytes_store(struct device *dev,
 				 struct device_attribute *attr,
 				 const char *buf, size_t count)
 {
-	return sd_mpath_reset_stat(&sd_mpath_dev_to_smdev(dev)->bytes_base,
-				   sd_mpath_path_bytes(dev), buf, count);
+	struct mpath_done done;
+	int ret = mpath_parse_zero(buf);
+
+	if (ret)
+		return ret;
+	sd_mpath_done(dev, &done);
+	sd_mpath_dev_to_smdev(dev)->done_base.sectors += done.sectors;
+	return count;
 }
 static DEVICE_ATTR_RW(mpath_bytes);
 

@@ -157,6 +157,16 @@ struct mpath_head_ops {
 };
 
 /**
+ * struct mpath_done - what a CPU has seen a path do
+ * @ios: bios that have ended there, with an error or without
+ * @sectors: what they were to move or discard
+ */
+struct mpath_done {
+	unsigned long		ios;
+	unsigned long		sectors;
+};
+
+/**
  * struct mpath_device - one path
  *
  * Embedded in the driver's structure. The driver brings it in with
@@ -179,6 +189,7 @@ struct mpath_head_ops {
  * @nr_active: bios in flight to the target port that the path leads to,
  *	counted while the policy is queue-depth; shared by all paths to that port
  * @own_active: what @nr_active points to if the driver knows no ports
+ * @done: what it has done, per CPU; there until mpath_forget()
  * @state: what selection goes by; changed under the head's lock only
  * @preferred: the target prefers this path among its equals
  * @transport: what the driver said last
@@ -218,6 +229,7 @@ struct mpath_device {
 	int			numa_node;
 	atomic_t		*nr_active;
 	atomic_t		own_active;
+	struct mpath_done __percpu *done;
 	enum mpath_state	state;
 	enum mpath_state	transport;
 	bool			preferred;
@@ -408,6 +420,7 @@ void mpath_revalidate(struct mpath_head *head);
 void mpath_set_iopolicy(struct mpath_head *head, enum mpath_iopolicy iopolicy);
 void mpath_set_disabled(struct mpath_device *path, bool disabled);
 void mpath_path_nodes(struct mpath_device *path, nodemask_t *nodes);
+void mpath_path_done(struct mpath_device *path, struct mpath_done *sum);
 
 struct mpath_device *mpath_get_path(struct mpath_head *head);
 void mpath_put_path(struct mpath_device *path);

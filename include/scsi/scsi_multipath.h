@@ -84,8 +84,7 @@ struct scsi_mpath_head {
  *	queued
  * @check_delay: how long to wait if it could not be read (jiffies)
  * @check_turn: counts the times that @checking was set; under @lock
- * @ios_base: I/Os of the path's disk when they were last set to zero
- * @bytes_base: bytes, likewise
+ * @done_base: what @path had done when a user last set that to zero
  * @lock: protects @joined, @away and @checking; taken in any context
  * @joined: @path is a member of a head
  * @member: from then on, and until no bio of the head is on the path
@@ -113,8 +112,7 @@ struct scsi_mpath_device {
 	unsigned long		check_delay;
 	unsigned int		check_turn;
 	unsigned long		flags;
-	u64			ios_base;
-	u64			bytes_base;
+	struct mpath_done	done_base;
 	spinlock_t		lock; /* whether it has joined */
 	bool			joined;
 	bool			member;

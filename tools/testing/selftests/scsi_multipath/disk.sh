@@ -327,7 +327,7 @@ t_mismatch() {
 	wait_for 20 disk_reads_above sda $((reads + 200)) || fail "no I/O"
 	fio_stop
 	for h in "${disks[@]}"; do
-		is "reads and writes on $h" "0 0" "$(disk_stat "$h" 1) $(disk_stat "$h" 5)"
+		is "I/O on $h" 0 "$(<"/sys/block/$h/mpath_ios")"
 	done
 	# It does not stand in for the other one, either.
 	down_state "$(loop_hctl 1)"
@@ -346,10 +346,10 @@ t_other_id_unbound() {
 	up_state $h1
 	up_unbind $h1
 	wait_for 10 state_is $h1 mismatch || fail "$h1 is $(state $h1)"
-	n=$(disk_stat "$(disk_of $h1)" 5)
+	n=$(path_ios $h1)
 	fio_start
 	fio_stop
-	is "writes to another logical unit" "$n" "$(disk_stat "$(disk_of $h1)" 5)"
+	is "I/O to another logical unit" "$n" "$(path_ios $h1)"
 	echo 0 >$debug_driver/vpd_use_hostno
 	ask_state $h1
 	wait_for 10 usable $h1 || fail "the same logical unit again: $h1 is $(state $h1)"
@@ -369,11 +369,11 @@ t_other_id() {
 	log_says "$h1: multipath: was a path to .*, is now .*: not used" ||
 		fail "the log does not say it"
 	wait_for 10 some_parked || fail "I/O does not wait"
-	wait_for 10 disk_idle sda:1 || fail "I/O stays on $h1"
-	n=$(disk_stat sda:1 5)
+	wait_for 10 path_idle $h1 || fail "I/O stays on $h1"
+	n=$(path_ios $h1)
 	up_state $h0
 	wait_for 20 disk_reads_above sda $(($(disk_stat sda 1) + 200)) || fail "no I/O"
-	is "writes to another logical unit" "$n" "$(disk_stat sda:1 5)"
+	is "I/O to another logical unit" "$n" "$(path_ios $h1)"
 	fio_stop
 	echo 0 >/sys/block/sda/delayed_removal_secs
 	down_state $h0
@@ -384,7 +384,6 @@ t_other_id() {
 	is "read" none "$(errno_of read_block sda)"
 	up_state $h0
 }
-disk_idle() { (($(disk_stat "$1" 9) == 0)); }
 
 t_read_only() {
 	is "ro" 1 "$(head_attr ro)"
@@ -499,7 +498,8 @@ t_reservations() {
 	log_says "multipath: reservation refused \(command 0x" ||
 		fail "the log does not say it"
 	# A device is one of the paths' even if sd has let go of it.
-	read -r h < <(hctls)
+	h=$(hctls)
+	h=${h%%$'\n'*}
 	down_unbind $h
 	refused "$(sg_of $h)" 5f 0 0 0 0 0 0 0 24 0
 	refused "$(sg_of $h)" 56 0 0 0 0 0 0 0 0 0

@@ -49,18 +49,10 @@ serves() {
 idle_for() {
 	local n m
 
-	n=$(data_requests "$1") m=$(requests "$2")
+	n=$(path_ios "$1") m=$(requests "$2")
 	wait_for 60 requests_above "$2" $((m + 30)) || fail "no I/O on $2"
-	(($(data_requests "$1") == n))
+	(($(path_ios "$1") == n))
 }
-# Reads and writes that the path's disk has been given.
-data_requests() {
-	local d
-
-	d=$(disk_of "$1")
-	echo $(($(disk_stat "$d" 1) + $(disk_stat "$d" 5)))
-}
-
 prefers() { # H:C:T:L, all others not
 	local h
 

@@ -75,7 +75,6 @@ all_is_well() {
 	none_parked || fail "parked: $(parked)"
 	is "in flight" "0 0" "$(xargs <"/sys/block/$(head_disk)/inflight")"
 	for d in $(path_disks "$(head_disk)"); do
-		is "in flight on $d" "0 0" "$(xargs <"/sys/block/$d/inflight")"
 		is "commands on $d" 0 "$(</sys/block/$d/mpath_queue_depth)"
 		is "counted for the port of $d" 0 "$(</sys/block/$d/mpath_port_depth)"
 	done

@@ -538,6 +538,14 @@ disk_stat() {
 
 	read -r -a f <"/sys/block/$1/stat" && echo "${f[$2 - 1]}"
 }
+# Bios that have ended on a path, if it is one now.
+path_ios() {
+	local disk n
+
+	if disk=$(disk_of "$1"); then read -r n <"/sys/block/$disk/mpath_ios" && echo "$n"; fi
+}
+# What its device has not answered yet.
+path_idle() { (($(<"/sys/block/$(disk_of "$1")/mpath_queue_depth") == 0)); }
 disk_reads_above() { (($(disk_stat "$1" 1) > $2)); }
 
 fio_alive() { ! gone "$fio_pid" || fail "fio has ended: $(fio_why)"; }

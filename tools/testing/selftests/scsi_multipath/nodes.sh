@@ -61,20 +61,14 @@ io_on() { # NODE
 	local a b i d
 
 	d=$(head_disk)
-	a=$(data_requests $p0) b=$(data_requests $p1)
+	a=$(path_ios $p0) b=$(path_ios $p1)
 	for ((i = 0; i < 10; i++)); do
 		taskset -c $1 dd if=/dev/zero of=/dev/$d bs=4k count=1 seek=$i oflag=direct \
 			conv=notrunc status=none
 		taskset -c $1 dd if=/dev/$d of=/dev/null bs=4k count=1 skip=$i iflag=direct \
 			status=none
 	done
-	echo $(($(data_requests $p0) - a)) $(($(data_requests $p1) - b))
-}
-data_requests() {
-	local d
-
-	d=$(disk_of "$1")
-	echo $(($(disk_stat "$d" 1) + $(disk_stat "$d" 5)))
+	echo $(($(path_ios $p0) - a)) $(($(path_ios $p1) - b))
 }
 set_off() { echo "$2" >"/sys/block/$(disk_of "$1")/mpath_disabled"; }
 find_paths() {

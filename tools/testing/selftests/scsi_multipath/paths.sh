@@ -23,13 +23,6 @@ total_requests() {
 }
 total_above() { local total n=$1; shift; total_requests "$@"; ((total > n)); }
 
-# Writes on path $1, which is tested by reading.
-writes() {
-	local disk
-
-	if disk=$(disk_of "$1"); then disk_stat "$disk" 5; fi
-}
-
 # Take away and bring back each path of the disk by means $1.
 each_path() {
 	local means=$1 hctl other others n own all failovers total
@@ -49,12 +42,12 @@ each_path() {
 		n=$total
 		wait_for 20 total_above $((n + 100)) "${others[@]}" ||
 			fail "no I/O on the other paths"
-		own=$(writes "$hctl")
+		own=$(path_ios "$hctl")
 		total_requests "${others[@]}"
 		n=$total
 		wait_for 20 total_above $((n + 100)) "${others[@]}" ||
 			fail "no I/O on the other paths"
-		is "writes on $hctl" "$own" "$(writes "$hctl")"
+		is "I/O on $hctl" "$own" "$(path_ios "$hctl")"
 
 		"up_$means" "$hctl"
 		wait_for 30 usable "$hctl" || fail "$hctl has not come back"

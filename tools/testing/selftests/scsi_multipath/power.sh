@@ -112,7 +112,7 @@ t_under_load() {
 	for i in 1 2 3; do
 		for h in $h0 $h3; do
 			set_off $h 1
-			wait_for 20 disk_idle "$(disk_of $h)" || fail "I/O stays on $h"
+			wait_for 20 path_idle $h || fail "I/O stays on $h"
 			may_sleep $h
 			fio_alive
 			before=$(requests $h)
@@ -128,7 +128,6 @@ t_under_load() {
 	is "refused" 0 "$(head_attr mpath_refused)"
 	policy numa
 }
-disk_idle() { (($(disk_stat "$1" 9) == 0)); }
 
 # A path falls asleep before it has told its size: it is woken to do so.
 t_sleeper_size() {
@@ -273,9 +272,9 @@ t_suspend_lost() {
 	reads_go_on
 	wait_for 20 state_is $b standby || fail "$b is $(state $b)"
 	wait_for 20 state_is $a optimized || fail "$a is $(state $a)"
-	n=$(disk_stat "$(disk_of $b)" 1)
+	n=$(path_ios $b)
 	reads_go_on
-	is "reads on the path in standby" "$n" "$(disk_stat "$(disk_of $b)" 1)"
+	is "I/O on the path in standby" "$n" "$(path_ios $b)"
 	up_standby $b
 	wait_for 30 usable $b || fail "$b is $(state $b)"
 	fio_stop

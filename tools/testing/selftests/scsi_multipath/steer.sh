@@ -216,11 +216,17 @@ t_attributes() {
 	policy numa
 }
 
-# The disk's statistics are those of its paths, and of its user.
+# The disk's statistics are those of its user, and of its paths where these are
+# accounted for.
 t_iostat() {
-	local f n paths before after was
+	local d f n paths before after was
 
 	policy round-robin
+	for d in $(path_disks sda); do
+		is "iostats of $d" 0 "$(<"/sys/block/$d/queue/iostats")"
+		echo 1 >"/sys/block/$d/queue/iostats"
+		echo 0 >"/sys/block/$d/mpath_bytes"
+	done
 	sum_stats() {
 		local r=0 w=0 d
 
@@ -242,6 +248,9 @@ t_iostat() {
 		"paths $((f[5] - f[1])), disk $((f[7] - f[3]))"
 	is "sectors read by the disk" $((f[4] - f[0])) $((f[6] - f[2]))
 	is "sectors written by the disk" $((f[5] - f[1])) $((f[7] - f[3]))
+	n=0
+	for d in $(path_disks sda); do n=$((n + $(<"/sys/block/$d/mpath_bytes"))); done
+	is "bytes of its paths" $(((f[6] - f[2] + f[7] - f[3]) * 512)) $n
 	paths=$(jq '[.jobs[].read.io_bytes] | add / 512' "$tmp/io.json")
 	is "sectors that fio has read" "$paths" $((f[6] - f[2]))
 	is "sectors that fio has written" \
