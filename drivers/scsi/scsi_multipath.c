@@ -244,6 +244,12 @@ static void scsi_mpath_queue_check(struct scsi_mpath_device *smdev,
 	queue_delayed_work(scsi_mpath_wq, &smdev->check_work, delay);
 }
 
+/* From now on it is asked as soon, and as often, as a new one. */
+static void scsi_mpath_ask_anew(struct scsi_mpath_device *smdev)
+{
+	WRITE_ONCE(smdev->check_delay, SCSI_MPATH_CHECK_MIN);
+}
+
 /*
  * One whose identity, or size, could not be read is asked several times, and
  * again when it comes back from wherever it is now. Returns false if that has
@@ -275,7 +281,7 @@ static bool scsi_mpath_check_later(struct scsi_mpath_device *smdev)
 void scsi_mpath_size_asked(struct scsi_mpath_device *smdev, bool sized)
 {
 	if (sized) {
-		WRITE_ONCE(smdev->check_delay, SCSI_MPATH_CHECK_MIN);
+		scsi_mpath_ask_anew(smdev);
 		return;
 	}
 	if (!mpath_state_is_usable(READ_ONCE(smdev->path.transport)) ||
@@ -444,7 +450,7 @@ static void scsi_mpath_check_device(struct scsi_mpath_device *smdev)
 	if (ret == -EIO)
 		scsi_mpath_set_other_id(smdev, true, NULL);
 	else if (checking && !ret)
-		WRITE_ONCE(smdev->check_delay, SCSI_MPATH_CHECK_MIN);
+		scsi_mpath_ask_anew(smdev);
 
 	/* If it has been away meanwhile, that is for the next time. */
 	spin_lock_irq(&smdev->lock);
@@ -509,13 +515,14 @@ void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 	spin_unlock_irqrestore(&smdev->lock, flags);
 
 	if (check) {
+		scsi_mpath_ask_anew(smdev);
 		/* One that is not used anyway is asked once. */
-		WRITE_ONCE(smdev->check_delay,
-			   smdev->other_id ? SCSI_MPATH_CHECK_MAX + 1 :
-					     SCSI_MPATH_CHECK_MIN);
+		if (READ_ONCE(smdev->other_id))
+			WRITE_ONCE(smdev->check_delay,
+				   SCSI_MPATH_CHECK_MAX + 1);
 		scsi_mpath_queue_check(smdev, 0);
 	} else if (returned && !READ_ONCE(smdev->path.sized)) {
-		WRITE_ONCE(smdev->check_delay, SCSI_MPATH_CHECK_MIN);
+		scsi_mpath_ask_anew(smdev);
 		scsi_mpath_queue_check(smdev, 0);
 	}
 }
@@ -788,7 +795,7 @@ int scsi_mpath_join(struct scsi_mpath_device *smdev, struct mpath_head *mpath)
 
 	if (ret)
 		return ret;
-	WRITE_ONCE(smdev->check_delay, SCSI_MPATH_CHECK_MIN);
+	scsi_mpath_ask_anew(smdev);
 	spin_lock_irq(&smdev->lock);
 	smdev->joined = true;
 	WRITE_ONCE(smdev->member, true);
@@ -1380,7 +1387,7 @@ void scsi_mpath_attach(struct scsi_device *sdev)
 	smdev->sdev = sdev;
 	smdev->attached = true;
 	INIT_DELAYED_WORK(&smdev->check_work, scsi_mpath_check_work);
-	smdev->check_delay = SCSI_MPATH_CHECK_MIN;
+	scsi_mpath_ask_anew(smdev);
 	spin_lock_init(&smdev->lock);
 	scsi_mpath_list_device(smdev);
 	/* Those who change the device's state may look at it from now on. */
