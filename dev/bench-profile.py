@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""usage: bench-profile.py SYSTEM.MAP DIRECTORY GUEST-OUTPUT...
+"""usage: bench-profile.py SYSTEM.MAP PREFIX GUEST-OUTPUT...
 
 Print what an I/O costs by function, on each disk and as a difference between
-disks. DIRECTORY has what the plugin wrote, profile-MODE.N, where MODE comes
-from the name of a guest's output, ...-MODE.out. That says by "##window NAME N"
+disks. What the plugin wrote is in PREFIX-MODE.N, where MODE comes from the name
+of a guest's output, ...-MODE.out. That says by "##window NAME N"
 in which order the loads ran, each of N I/Os, and by "##symbol" what modules
 there were.
 """
@@ -35,7 +35,7 @@ def by_function(path, addresses, names):
     return counts
 
 
-def read_guest(system_map, directory, output):
+def read_guest(system_map, prefix, output):
     """For each disk, instructions per I/O by function."""
     mode = re.search(r"-(\w+)\.out$", output).group(1)
     windows, symbols = [], list(system_map)
@@ -53,7 +53,7 @@ def read_guest(system_map, directory, output):
     profiles = {}
     # Marks come in pairs around each window; a short window, then a long one.
     for i in range(0, len(windows), 2):
-        short, long = (by_function(f"{directory}/profile-{mode}.{2 * j + 1}", addresses, names)
+        short, long = (by_function(f"{prefix}-{mode}.{2 * j + 1}", addresses, names)
                        for j in (i, i + 1))
         ios = windows[i + 1][1] - windows[i][1]
         profiles[windows[i][0]] = {
@@ -76,6 +76,14 @@ def show(title, base, profile):
           f"{sum(profile.values()):8.1f}  all\n")
 
 
+def base_of(name):
+    """What a load is compared with: on a plain disk; of two CPUs, on one."""
+    load, disk = name.split(".", 1)
+    if load == "cpus":
+        return f"{load}.1{disk[1:]}"
+    return load + (".nvme_single" if disk.startswith("nvme") else ".bare")
+
+
 def main():
     with open(sys.argv[1]) as system_map:
         lines = system_map.readlines()
@@ -87,8 +95,7 @@ def main():
         print(f"{sum(profiles[name].values()):9.0f}  {name}")
     print()
     for name in sorted(profiles):
-        load, disk = name.split(".", 1)
-        base = load + (".nvme_single" if disk.startswith("nvme") else ".bare")
+        base = base_of(name)
         if name != base:
             show(f"{name} over {base}", profiles[base], profiles[name])
 

@@ -54,20 +54,57 @@ def cost(results):
     table(head, rows)
 
 
+def cpus(results):
+    loads = tree(results, "cpus")
+    if not loads:
+        return
+    print("## Instructions per 4 KiB read by one CPU, and by two at once\n")
+    rows = []
+    for disk in loads["1"]:
+        one, two = (float(loads[n][disk]) for n in "12")
+        rows.append([disk, number(one), number(two), f"{100 * two / one:.0f} %"])
+    table(["disk", "one", "two", "of one"], rows)
+
+
+def memory(results):
+    parts = tree(results, "memory")
+    if not parts:
+        return
+    titles = {
+        "head": "a disk over paths, its own",
+        "head_disk": "and what any disk has",
+        "path": "a path, beyond its SCSI device",
+        "head_cache": "clones that a disk keeps, at most",
+    }
+    print("## Memory by arithmetic, bytes, for 1, 8 and 128 possible CPUs\n")
+    table(["", "1", "8", "128"],
+          [[title] + [number(parts[part].get(n)) for n in ("1", "8", "128")] for part, title in titles.items()])
+
+
 def failover(results):
     titles = {
-        "failover": "Slowest read when a path goes, ms",
-        "gap": "Longest time without a read that ends when a path goes, ms",
+        "failover": "Slowest read while a path goes and comes back, ms",
+        "gap": "Longest time without a read that ends meanwhile, ms",
+        "detected": "Of these: until the transport says that it has noticed, ms",
         "recover": "Until a path that has come back has carried 50 reads, ms",
+        "known": "Of these: until the transport says that it is back, ms",
+        "retried": "Reads that failed again on a path that does not get better",
     }
+    order = ("idle", "state", "delete", "unbind", "host", "blocked", "standby", "cut", "timeout", "badread",
+             "link", "group")
     for part, title in titles.items():
         events = tree(results, part)
         if not events:
             continue
         columns = [f"{kind}.{what}" for kind in ("mpath", "dm") for what in ("median", "worst")]
         print(f"## {title}\n")
-        table(["event"] + [c.replace(".", ", ") for c in columns],
-              [[event] + [number(values.get(c)) for c in columns] for event, values in events.items()])
+        rows = []
+        for event in sorted(events, key=order.index):
+            rows.append([event] + [number(events[event].get(c)) for c in columns])
+            if part == "failover":
+                rows[-1] += [number(results.get(f"rounds.{event}.{kind}")) for kind in ("mpath", "dm")]
+        table(["event"] + [c.replace(".", ", ") for c in columns] +
+              (["rounds", "rounds, dm"] if part == "failover" else []), rows)
 
 
 def scale(results):
@@ -104,7 +141,7 @@ def main():
             name, value, _ = line.rstrip("\n").split("\t")
             results[name] = value
     print(f"# Figures\n\n{sys.argv[2]}, {datetime.date.today()}\n")
-    for part in (cost, failover, balance, scale):
+    for part in (cost, cpus, memory, failover, balance, scale):
         part(results)
 
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: cost.sh [profile]
+# usage: cost.sh [profile|cpus]
 #
 # What an I/O costs on each kind of disk that this boot has: with multipath=off
 # the bare path, dm-multipath over two of them, and NVMe without multipath;
@@ -10,7 +10,8 @@
 # instructions, a nanosecond is one.
 #
 # With "profile", read /proc/version before and after each load, by which the
-# plugin in QEMU knows when to write down what it has counted.
+# plugin in QEMU knows when to write down what it has counted. So with "cpus": 4 KiB
+# reads by one CPU, then by two at once.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "${0%/*}/lib.sh"
@@ -34,16 +35,35 @@ profile() {
 	done
 }
 
+# cpus FILE NAME: as profile, by as many threads as CPUs, each on its own
+cpus() {
+	local n nr
+
+	for nr in 1 2; do
+		for n in 1000 21000; do
+			mark
+			load "$1" read4k "$n" --mem=malloc --numjobs=$nr --cpus_allowed=0-$((nr - 1)) \
+				--cpus_allowed_policy=split --group_reporting
+			mark
+			echo "##window cpus.$nr.$2 $((n * nr))"
+		done
+	done
+}
+
 # cost FILE NAME
 cost() {
 	local load ios cost
 
 	# Nothing of the first I/Os shall count: they fill caches.
 	load "$1" read4k 1000
-	if [[ $what == profile ]]; then
+	case $what in
+	profile)
 		for load in read4k read1m; do profile "$1" $load "$2"; done
-		return
-	fi
+		return ;;
+	cpus)
+		cpus "$1" "$2"
+		return ;;
+	esac
 	for load in read4k:20000 write4k:20000 read1m:2000; do
 		ios=${load#*:} load=${load%:*}
 		cost=$(load_cost "$1" "$load" "$ios")
@@ -132,4 +152,4 @@ else
 fi
 
 # Where the modules' functions are.
-if [[ $what == profile ]]; then grep '\[' /proc/kallsyms | awk '{ print "##symbol " $1, $2, $3 }'; fi
+if [[ $what != cost ]]; then grep '\[' /proc/kallsyms | awk '{ print "##symbol " $1, $2, $3 }'; fi

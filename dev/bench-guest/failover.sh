@@ -6,9 +6,16 @@
 # What readers notice when a path goes, and how long it takes until one that has
 # come back carries their I/O: on the multipath disk, or with multipath=off on
 # dm-multipath with multipathd. 16 random reads are under way all the time; a few
-# writes beside them are read back and compared. Of each round the slowest read
-# and the longest time without one that ends count; of a path that comes back,
-# the time until it has carried 50 of them.
+# writes beside them are read back and compared. Of each round, which ends when
+# the path is back, these count, in ms:
+#
+#	failover	the slowest read
+#	gap		the longest time without one that ends
+#	recover		from the path's return until it has carried 50 reads
+#	detected	from the event until the transport says that it has noticed
+#	known		from the path's return until the transport says so
+#	retried		not ms: how often reads of users failed on the path again,
+#			long after the first ones had
 #
 # An event that needs no path to go, "idle", tells what the measuring itself
 # makes of a machine that does other things as well.
@@ -35,7 +42,8 @@ if [[ $mode == off ]]; then
 	all_are() { :; }
 fi
 
-result() { printf '##result %s\t%s\t%s\n' "$1" "$2" ms; }
+# raw WHAT VALUE: of this round
+raw() { printf '##raw %s.%s.%s\t%s\n' "$1" "$event" "$kind" "$2"; }
 
 # Every event takes path $1 away, of which there are $all.
 down_idle() { :; }
@@ -50,17 +58,19 @@ up_group() { for h in "${all[@]:0:2}"; do up_link "$h"; done; }
 down_host() { echo -1 >"$debug_driver/add_host"; }
 up_host() { echo 1 >"$debug_driver/add_host"; }
 
-# One read is not answered; the abort works.
-down_timeout() { inject "$1" "0 -1 0x28"; }
+# No read is answered, but can be aborted.
+down_timeout() { inject "$1" "0 1 0x28"; }
 up_timeout() { uninject "$1" 0 0x28; }
 
 # It says that it is ready, but every read fails.
 down_badread() { inject "$1" "2 100000 0x28 0x1 0 0 0 0 0"; }
 up_badread() { uninject "$1" 2 0x28; }
 
-# blocked: for less than the transport waits
+# cut: for longer than the transport waits, which is 5 s; blocked: for less
 down_cut() { iscsi_link "$(iscsi_number "$1")" down; }
 up_cut() { iscsi_link "$(iscsi_number "$1")" up; }
+down_blocked() { down_cut "$1"; }
+up_blocked() { up_cut "$1"; }
 iscsi_number() {
 	local i
 
@@ -79,15 +89,54 @@ wait_until_used() {
 		fail "$1 is not used: $(tail -n 3 "$tmp/fio.err") $(state "$1")"
 }
 
+# sdev_is STATE|!STATE H:C:T:L
+sdev_is() {
+	local is
+
+	read -r is <"$(sdev "$2")/state" && [[ $1 == "$is" || ($1 == !* && $1 != "!$is") ]]
+}
+
+# timed WHAT COMMAND...: how long it is since $from until the command succeeds
+timed() {
+	wait_for 60 "${@:2}" || fail "$event: in vain: ${*:2}"
+	raw "$1" $(($(now) - from))
+}
+
+# How often the path has failed reads of users. A path of dm-multipath counts one
+# each time that it is taken for good.
+users_errors() {
+	local dev
+
+	dev=$(disk_of "$1")
+	if [[ $kind == mpath ]]; then
+		echo "$(<"/sys/block/$dev/mpath_errors")"
+	else
+		dmsetup status | awk -v dev="$(<"/sys/block/$dev/dev")" \
+			'{ for (i = 1; i < NF; i++) if ($i == dev) print $(i + 2) }'
+	fi
+}
+
+# How long a path is away, in seconds: so that a daemon has had the time to look
+# at it, and the transport to give it up.
+away() {
+	case $1.$kind in
+	cut.mpath) echo 12 ;;
+	cut.dm) echo 20 ;;
+	blocked.*) echo 6 ;;
+	timeout.*|badread.*) echo 14 ;;
+	*) echo 2 ;;
+	esac
+}
+
 rig() {
 	case $1 in
 	host|timeout|badread)
 		rig_debug "$mode" 4
 		for h in 1:0:0:0 2:0:0:0; do echo 1 >"$(sdev $h)/delete"; done
 		all=(0:0:0:0 3:0:0:0) ;;
-	cut)
+	cut|blocked)
 		rig_iscsi "$mode" 2
-		for i in 1 2; do iscsi_wait_for $i 5; done
+		for i in 1 2; do iscsi_wait_for $i "$([[ $1 == cut ]] && echo 5 || echo 120)"; done
 		all=("$(iscsi_hctl 1)" "$(iscsi_hctl 2)") ;;
 	group)
 		rig_loop "$mode" 4
@@ -133,10 +182,11 @@ stop_dm() {
 	dmsetup remove_all --force --noudevsync
 }
 
-# Longest read, and longest time without one, in each window "FROM TO" (ms since
-# 1970) of file $1.
+# Longest read, and longest time without one, in each window "FROM UP TO" (ms since
+# 1970) of file $1. Of the round in the middle, print how it went in steps of
+# 100 ms: time since the event (s), reads that ended, and the slowest of them (ms).
 evaluate() {
-	awk -F ',? +' 'NR == FNR { from[NR] = $1; to[NR] = $2; n = NR; last[NR] = $1; next }
+	awk -F ',? +' 'NR == FNR { from[NR] = $1; to[NR] = $3; n = NR; last[NR] = $1; next }
 		{
 			for (i = 1; i <= n; i++) {
 				if ($1 < from[i] || $1 > to[i]) continue
@@ -148,35 +198,36 @@ evaluate() {
 		END {
 			for (i = 1; i <= n; i++) {
 				if (to[i] - last[i] > gap[i]) gap[i] = to[i] - last[i]
-				printf "%.0f %d\n", slowest[i] / 1e6, gap[i]
+				printf "%.0f %d %d\n", slowest[i] / 1e6, gap[i], i
 			}
-		}' "$1" "$tmp/lat_lat.1.log"
-}
-
-# summary NAME < NUMBERS: median and worst
-summary() {
-	sort -n >"$tmp/sorted"
-	result "$1.median" "$(awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }' "$tmp/sorted")"
-	result "$1.worst" "$(tail -n 1 "$tmp/sorted")"
+		}' "$1" "$tmp/lat_lat.1.log" >"$tmp/evaluated"
+	while read -r slowest gap _; do
+		raw failover "$slowest"
+		raw gap "$gap"
+	done <"$tmp/evaluated"
+	((timeline)) || return 0
+	timeline=0
+	round=$(sort -n "$tmp/evaluated" | awk '{ v[NR] = $3 } END { print v[int((NR + 1) / 2)] }')
+	read -r from up to < <(sed -n "${round}p" "$1")
+	awk -F ',? +' -v from="$from" -v up="$up" -v to="$to" -v name="$event.$kind" '
+		$1 >= from - 1000 && $1 < to + 1000 {
+			i = int(($1 - from + 1000) / 100)
+			n[i]++
+			if ($2 > slowest[i]) slowest[i] = $2
+		}
+		END {
+			for (i = 0; i < (to - from) / 100 + 20; i++)
+				printf "##timeline %s\t%.1f\t%d\t%.0f\t%.1f\t%.1f\n", name, i / 10 - 1, n[i], slowest[i] / 1e6,
+					(up - from) / 1000, (to - from) / 1000
+		}' "$tmp/lat_lat.1.log"
 }
 
 now() { echo $((${EPOCHREALTIME/./} / 1000)); }
 
-measure() {
-	local event=$1 round from h stay=3
+# Rounds of which fio writes down each read; it does that when it ends.
+burst() {
+	local round used from up errors=0
 
-	case $event in
-	cut) stay=20 ;;
-	timeout) stay=9 ;;
-	esac
-	rig "$event"
-	udevadm settle --timeout=30 || :
-	if [[ $kind == dm ]]; then
-		start_dm
-	else
-		disk=/dev/$(head_disk)
-		policy round-robin
-	fi
 	rm -f "$tmp"/lat_*
 	# To make its log longer, fio would wait until nothing is under way.
 	fio --output-format=json --output="$tmp/fio.json" --filename="$disk" --direct=1 --ioengine=libaio \
@@ -188,8 +239,7 @@ measure() {
 		--verify=crc32c --verify_fatal=1 --verify_backlog=32 2>"$tmp/fio.err" &
 	fio=$!
 	: >"$tmp/windows"
-	: >"$tmp/recover"
-	for ((round = 0; round < rounds; round++)); do
+	for ((round = 0; round < $1; round++)); do
 		# The last one to be added is the one that scsi_debug removes.
 		h=${all[1]}
 		for used in "${all[@]}"; do
@@ -198,22 +248,49 @@ measure() {
 		done
 		nap 0.3
 		from=$(now)
+		echo "##round $((have + round + 1))"
 		"down_$event" "$h"
-		nap $stay
-		echo "$from $(now)" >>"$tmp/windows"
-		from=$(now)
+		case $event in
+		cut|blocked) timed detected sdev_is '!running' "$h" ;;
+		timeout|badread)
+			nap $(($(away "$event") / 2))
+			errors=$(users_errors "$h") ;;
+		esac
+		until (($(now) >= from + 1000 * $(away "$event"))); do nap 0.1; done
+		case $event in
+		timeout|badread) raw retried $(($(users_errors "$h") - errors)) ;;
+		esac
+		up=$(now)
 		"up_$event" "$h"
+		case $event in
+		cut|blocked) from=$up timed known sdev_is running "$h" ;;
+		esac
 		wait_until_used "$h"
-		echo $(($(now) - from)) >>"$tmp/recover"
+		[[ $event == idle ]] || raw recover $(($(now) - up))
+		echo "$from $up $(now)" >>"$tmp/windows"
 	done
 	kill -TERM $fio
 	wait $fio || (($? == 128))
 	is "errors of fio, and has read back" "0 true" "$(sed '/^fio:/d' "$tmp/fio.json" |
 		jq -r '"\([.jobs[].error] | add) \(.jobs[1].read.total_ios > 0)"')"
-	evaluate "$tmp/windows" >"$tmp/evaluated"
-	summary "failover.$event.$kind" < <(cut -d ' ' -f 1 "$tmp/evaluated")
-	summary "gap.$event.$kind" < <(cut -d ' ' -f 2 "$tmp/evaluated")
-	[[ $event == idle ]] || summary "recover.$event.$kind" <"$tmp/recover"
+	evaluate "$tmp/windows"
+}
+
+measure() {
+	local event=$1 have n timeline=1
+
+	rig "$event"
+	udevadm settle --timeout=30 || :
+	if [[ $kind == dm ]]; then
+		start_dm
+	else
+		disk=/dev/$(head_disk)
+		policy round-robin
+	fi
+	for ((have = 0; have < rounds; have += n)); do
+		n=$((rounds - have < 7 ? rounds - have : 7))
+		burst $n
+	done
 	[[ $kind == mpath ]] || stop_dm
 	rig_down || :
 }

@@ -66,9 +66,10 @@ make_buffer() {
 	done
 }
 
-# load FILE NAME I/OS [ARGUMENT...]: I/Os of kind NAME, one at a time
+# load FILE NAME I/OS [ARGUMENT...]: I/Os of kind NAME, one at a time, by each of the
+# threads if ARGUMENT says that there are several
 load() {
-	local file=$1 rw=randread bs=4 ios=$3 n
+	local file=$1 rw=randread bs=4 ios=$3 n total=$3
 
 	[[ -e $buffer ]] || make_buffer
 	case $2 in
@@ -81,7 +82,8 @@ load() {
 		--direct=1 --iodepth=1 --rw=$rw --bs=${bs}k --io_size=$((ios * bs))k --norandommap \
 		--clocksource=clock_gettime --disk_util=0 --thread --mem=mmapshared:$buffer "${@:4}"
 	n=$(jq '.jobs[0] | if .error == 0 then .read.total_ios + .write.total_ios else "error" end' /tmp/load)
-	[[ $n == "$ios" ]] || die "$file: $2: $n of $ios I/Os"
+	[[ ! "${*:4}" =~ numjobs=([0-9]+) ]] || total=$((ios * BASH_REMATCH[1]))
+	[[ $n == "$total" ]] || die "$file: $2: $n of $total I/Os"
 }
 
 # load_cost FILE NAME I/OS: time of such an I/O, on standard output. It is the
