@@ -105,6 +105,8 @@ def failover(results):
                 rows[-1] += [number(results.get(f"rounds.{event}.{kind}")) for kind in ("mpath", "dm")]
         table(["event"] + [c.replace(".", ", ") for c in columns] +
               (["rounds", "rounds, dm"] if part == "failover" else []), rows)
+    for event, values in tree(results, "died").items():
+        print(f"With dm-multipath the guest died in round {values['dm']} of {event}.\n")
 
 
 def scale(results):
