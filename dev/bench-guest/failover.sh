@@ -5,13 +5,13 @@
 #
 # What readers notice when a path goes, and how long it takes until one that has
 # come back carries their I/O: on the multipath disk, or with multipath=off on
-# dm-multipath with multipathd. 16 random reads are under way all the time; a few
-# writes beside them are read back and compared. Of each round, which ends when
-# the path is back, these count, in ms:
+# dm-multipath with multipathd. 16 random reads are under way all the time, each of
+# which takes the storage some 8 ms; a few writes beside them are read back and
+# compared. Of each round, which ends when the path is back, these count, in ms:
 #
 #	failover	the slowest read
 #	gap		the longest time without one that ends
-#	recover		from the path's return until it has carried 50 reads
+#	recover		from the path's return until it has carried 50 I/Os
 #	detected	from the event until the transport says that it has noticed
 #	known		from the path's return until the transport says so
 #	retried		not ms: how often reads of users failed on the path again,
@@ -77,15 +77,21 @@ iscsi_number() {
 	for i in 1 2; do [[ $(iscsi_hctl $i) != "$1" ]] || echo $i; done
 }
 
-reads_of() {
+# What users have had path $1 do; of dm-multipath, what it has done at all.
+ios_of() {
 	local disk f
 
-	disk=$(disk_of "$1") && read -r -a f <"/sys/block/$disk/stat" && echo "${f[0]}"
+	disk=$(disk_of "$1") || return
+	if [[ $kind == mpath ]]; then
+		echo "$(<"/sys/block/$disk/mpath_ios")"
+	else
+		read -r -a f <"/sys/block/$disk/stat" && echo "${f[0]}"
+	fi
 }
-carries() { (($(reads_of "$1" 2>/dev/null || echo 0) > $2)); }
+carries() { (($(ios_of "$1" 2>/dev/null || echo 0) > $2)); }
 # It may not be there when one begins to wait, and then counts from 0.
 wait_until_used() {
-	wait_for 60 carries "$1" $(($(reads_of "$1" 2>/dev/null || echo 0) + 50)) ||
+	wait_for 60 carries "$1" $(($(ios_of "$1" 2>/dev/null || echo 0) + 50)) ||
 		fail "$1 is not used: $(tail -n 3 "$tmp/fio.err") $(state "$1")"
 }
 
@@ -128,22 +134,37 @@ away() {
 	esac
 }
 
+latency=8000000
+
+# Storage that takes its time, behind the targets of LIO.
+rig_storage() {
+	modprobe null_blk queue_mode=2 irqmode=2 completion_nsec=$latency memory_backed=1 gb=1 bs=512
+	lio_load
+	backstore=$target/core/iblock_0/mpath
+	mkdir -p "$backstore"
+	echo "udev_path=/dev/nullb0" >"$backstore/control"
+}
+
 rig() {
 	case $1 in
 	host|timeout|badread)
 		rig_debug "$mode" 4
+		echo $latency >"$debug_driver/ndelay"
 		for h in 1:0:0:0 2:0:0:0; do echo 1 >"$(sdev $h)/delete"; done
 		all=(0:0:0:0 3:0:0:0) ;;
 	cut|blocked)
+		rig_storage
 		rig_iscsi "$mode" 2
 		for i in 1 2; do iscsi_wait_for $i "$([[ $1 == cut ]] && echo 5 || echo 120)"; done
 		all=("$(iscsi_hctl 1)" "$(iscsi_hctl 2)") ;;
 	group)
+		rig_storage
 		rig_loop "$mode" 4
 		all=()
 		for i in 1 2 3 4; do all+=("$(loop_hctl $i)"); done
 		for i in 3 4; do alua "${all[i - 1]}" 1; done ;;
 	*)
+		rig_storage
 		rig_loop "$mode" 2
 		all=("$(loop_hctl 1)" "$(loop_hctl 2)") ;;
 	esac
@@ -293,6 +314,7 @@ measure() {
 	done
 	[[ $kind == mpath ]] || stop_dm
 	rig_down || :
+	unload null_blk || :
 }
 
 /guest/start-udev
