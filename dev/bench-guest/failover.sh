@@ -77,22 +77,42 @@ iscsi_number() {
 	for i in 1 2; do [[ $(iscsi_hctl $i) != "$1" ]] || echo $i; done
 }
 
-# What users have had path $1 do; of dm-multipath, what it has done at all.
-ios_of() {
-	local disk f
+# Sets ios: what users have had path $1 do; of dm-multipath, what it has done at
+# all. A process that is started is something that reads wait for, so what is done
+# over and over starts none.
+get_ios() {
+	local d f
 
-	disk=$(disk_of "$1") || return
-	if [[ $kind == mpath ]]; then
-		echo "$(<"/sys/block/$disk/mpath_ios")"
-	else
-		read -r -a f <"/sys/block/$disk/stat" && echo "${f[0]}"
-	fi
+	ios=0
+	for d in "/sys/class/scsi_device/$1/device/block"/*; do
+		if [[ $kind == mpath ]]; then
+			read -r ios <"$d/mpath_ios"
+		else
+			read -r -a f <"$d/stat" && ios=${f[0]}
+		fi
+	done 2>/dev/null || :
+	ios=$((ios))
 }
-carries() { (($(ios_of "$1" 2>/dev/null || echo 0) > $2)); }
+carries() {
+	local ios
+
+	get_ios "$1"
+	((ios > $2))
+}
 # It may not be there when one begins to wait, and then counts from 0.
 wait_until_used() {
-	wait_for 60 carries "$1" $(($(ios_of "$1" 2>/dev/null || echo 0) + 50)) ||
+	local ios
+
+	get_ios "$1"
+	wait_for 60 carries "$1" $((ios + 50)) ||
 		fail "$1 is not used: $(tail -n 3 "$tmp/fio.err") $(state "$1")"
+}
+
+# nap_until MS, since 1970
+nap_until() {
+	local left=$(($1 - $(now)))
+
+	((left <= 0)) || nap "$(printf '%d.%03d' $((left / 1000)) $((left % 1000)))"
 }
 
 # sdev_is STATE|!STATE H:C:T:L
@@ -277,7 +297,7 @@ burst() {
 			nap $(($(away "$event") / 2))
 			errors=$(users_errors "$h") ;;
 		esac
-		until (($(now) >= from + 1000 * $(away "$event"))); do nap 0.1; done
+		nap_until $((from + 1000 * $(away "$event")))
 		case $event in
 		timeout|badread) raw retried $(($(users_errors "$h") - errors)) ;;
 		esac
