@@ -413,8 +413,8 @@ static void sd_mpath_account(struct request_queue *q, bool account)
 		lim.features |= BLK_FEAT_IO_STAT;
 	else
 		lim.features &= ~BLK_FEAT_IO_STAT;
-	/* The limits have been good, and no other one changes. */
-	WARN_ON_ONCE(queue_limits_commit_update(q, &lim));
+	/* Should it fail, nothing else is wrong than that. */
+	queue_limits_commit_update(q, &lim);
 }
 
 /**
