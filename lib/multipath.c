@@ -583,7 +583,7 @@ static void mpath_set_outlook(struct mpath_head *head,
 		if (head->outlook != MPATH_SERVING)
 			mpath_queue_scan(head);
 	}
-	head->outlook = outlook;
+	WRITE_ONCE(head->outlook, outlook);
 }
 
 /*
@@ -643,7 +643,7 @@ static void mpath_update_path(struct mpath_device *path)
 		}
 		WRITE_ONCE(path->state, state);
 		WRITE_ONCE(path->preferred, preferred);
-		path->losses += left;
+		WRITE_ONCE(path->losses, path->losses + left);
 		mpath_changed(head);
 		queue_work(mpath_life_wq, &head->event_work);
 		if (left && head->ops->left)
@@ -1235,7 +1235,7 @@ static void mpath_report(struct mpath_head *head, enum mpath_outlook outlook,
 		break;
 	case MPATH_LOST:
 		pr_warn_ratelimited("%s: no path left, I/O fails after %u s\n",
-				    name, head->delayed_removal_secs);
+				    name, READ_ONCE(head->delayed_removal_secs));
 		break;
 	}
 }
@@ -1313,7 +1313,7 @@ void mpath_set_disabled(struct mpath_device *path, bool disabled)
 	unsigned long flags;
 
 	spin_lock_irqsave(&head->lock, flags);
-	path->disabled = disabled;
+	WRITE_ONCE(path->disabled, disabled);
 	mpath_update_path(path);
 	spin_unlock_irqrestore(&head->lock, flags);
 }
@@ -1825,8 +1825,11 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	}
 
 	kref_get(&head->kref);	/* dropped in mpath_free_disk() */
+	spin_lock_irq(&head->lock);
 	mpath_begin_outage(head);
-	head->disk = disk;
+	/* complete, for who looks at it without the mutex */
+	smp_store_release(&head->disk, disk);
+	spin_unlock_irq(&head->lock);
 	mpath_set_life(head, MPATH_DISK_ADDED);
 	WRITE_ONCE(head->scan_due, true);
 	queue_work(mpath_life_wq, &head->scan_work);
@@ -1975,10 +1978,11 @@ int mpath_join(struct mpath_head *head, struct mpath_device *path)
 {
 	int ret;
 
-	memset(path, 0, sizeof(*path));
+	/* What its driver reads of a path that has not joined does not count. */
+	data_race(memset(path, 0, sizeof(*path)));
 	path->head = head;
-	path->transport = MPATH_REMOVED;
-	path->state = MPATH_REMOVED;
+	WRITE_ONCE(path->transport, MPATH_REMOVED);
+	WRITE_ONCE(path->state, MPATH_REMOVED);
 	path->recovered_at = jiffies - MPATH_TRUST_TIME - 1;
 	path->nr_active = &path->own_active;
 	path->changed_at = get_jiffies_64();
@@ -2073,7 +2077,8 @@ void mpath_leave(struct mpath_device *path)
 
 	mpath_lock(head);
 	if (!--head->nr_members)
-		dead = mpath_set_life(head, head->delayed_removal_secs ?
+		dead = mpath_set_life(head,
+				      READ_ONCE(head->delayed_removal_secs) ?
 				      MPATH_LEFT_TO_WAIT : MPATH_LEFT_FOR_GOOD);
 	if (!dead && listed) {
 		mpath_unlink_path(path);
@@ -2262,7 +2267,7 @@ static ssize_t mpath_parked_show(struct device *dev,
 				 struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%u\n",
-			  READ_ONCE(mpath_dev_to_head(dev)->nr_parked));
+			  mpath_read_counter(mpath_dev_to_head(dev)->nr_parked));
 }
 static DEVICE_ATTR_RO(mpath_parked);
 
@@ -2336,7 +2341,7 @@ static ssize_t mpath_counter_show(struct device *dev,
 				  struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%lu\n",
-			  READ_ONCE(*mpath_dev_to_counter(dev, attr)));
+			  mpath_read_counter(*mpath_dev_to_counter(dev, attr)));
 }
 
 static ssize_t mpath_counter_store(struct device *dev,

@@ -92,8 +92,9 @@ static int scsi_mpath_iopolicy_set(const char *val,
 
 static int scsi_mpath_iopolicy_get(char *buf, const struct kernel_param *kp)
 {
-	return sysfs_emit(buf, "%s\n",
-			  mpath_iopolicy_name(scsi_mpath_default_iopolicy));
+	int iopolicy = READ_ONCE(scsi_mpath_default_iopolicy);
+
+	return sysfs_emit(buf, "%s\n", mpath_iopolicy_name(iopolicy));
 }
 
 static const struct kernel_param_ops scsi_mpath_iopolicy_ops = {
@@ -340,7 +341,7 @@ static int scsi_mpath_read_id(struct scsi_device *sdev, char *vpd_id)
 static void scsi_mpath_set_other_id(struct scsi_mpath_device *smdev,
 				    bool other, const char *vpd_id)
 {
-	if (other == smdev->other_id)
+	if (other == READ_ONCE(smdev->other_id))
 		return;
 	if (other && vpd_id)
 		sdev_printk(KERN_ERR, smdev->sdev,
@@ -385,11 +386,11 @@ static int scsi_mpath_read_id_again(struct scsi_device *sdev)
 	int ret = -ENODEV;
 
 	device_lock(&sdev->sdev_gendev);
-	if (sdev->sdev_state == SDEV_RUNNING &&
+	if (READ_ONCE(sdev->sdev_state) == SDEV_RUNNING &&
 	    blk_queue_pm_only(sdev->request_queue)) {
 		/* It would not wake up, see scsi_rescan_device(). */
 		ret = -EIO;
-	} else if (sdev->sdev_state == SDEV_RUNNING) {
+	} else if (READ_ONCE(sdev->sdev_state) == SDEV_RUNNING) {
 		/* Others may replace the page; all that counts is if it is new. */
 		old = rcu_access_pointer(sdev->vpd_pg83);
 		scsi_attach_vpd(sdev);
@@ -456,8 +457,8 @@ static void scsi_mpath_check_device(struct scsi_mpath_device *smdev)
 	spin_lock_irq(&smdev->lock);
 	if (smdev->check_turn == turn) {
 		if (ret)
-			smdev->away = true;
-		smdev->checking = false;
+			WRITE_ONCE(smdev->away, true);
+		WRITE_ONCE(smdev->checking, false);
 	}
 	spin_unlock_irq(&smdev->lock);
 
@@ -503,10 +504,10 @@ void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 
 	spin_lock_irqsave(&smdev->lock, flags);
 	if (scsi_mpath_sdev_state(state) != MPATH_OPTIMIZED) {
-		smdev->away = true;
+		WRITE_ONCE(smdev->away, true);
 	} else if (smdev->away && smdev->joined) {
-		smdev->away = false;
-		smdev->checking = true;
+		WRITE_ONCE(smdev->away, false);
+		WRITE_ONCE(smdev->checking, true);
 		smdev->check_turn++;
 		check = true;
 	}
@@ -1482,7 +1483,7 @@ static ssize_t multipath_show(struct device *dev, struct device_attribute *attr,
 
 	if (!smdev)
 		return sysfs_emit(buf, "no: %s\n", sdev->scsi_mpath_why);
-	if (smdev->plain)
+	if (READ_ONCE(smdev->plain))
 		return sysfs_emit(buf, "no: no disk could be made\n");
 	return sysfs_emit(buf, "%s\n", dev_name(&smdev->head->dev));
 }

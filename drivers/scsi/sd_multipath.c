@@ -433,7 +433,7 @@ bool sd_mpath_join(struct scsi_disk *sdkp)
 	struct gendisk *disk = sdkp->disk;
 	int ret;
 
-	if (!smdev || smdev->plain)
+	if (!smdev || READ_ONCE(smdev->plain))
 		return false;
 
 	ret = sd_mpath_join_any(smdev);
@@ -441,7 +441,7 @@ bool sd_mpath_join(struct scsi_disk *sdkp)
 		sdev_printk(KERN_WARNING, sdkp->device,
 			    "multipath: error %d, gets a disk of its own\n",
 			    ret);
-		smdev->plain = true;
+		WRITE_ONCE(smdev->plain, true);
 		return false;
 	}
 	snprintf(disk->disk_name, DISK_NAME_LEN, "%.16s:%u",
@@ -558,12 +558,16 @@ static ssize_t mpath_dev_show(struct device *dev, struct device_attribute *attr,
 			      char *buf)
 {
 	struct scsi_mpath_device *smdev = sd_mpath_dev_to_smdev(dev);
+	struct gendisk *disk = NULL;
 	ssize_t ret = -ENODEV;
+	dev_t devt;
 
+	/* It goes only when all paths have left, but may just be coming. */
 	spin_lock_irq(&smdev->lock);
-	if (smdev->joined && smdev->path.head->disk) {
-		dev_t devt = disk_devt(smdev->path.head->disk);
-
+	if (smdev->joined)
+		disk = READ_ONCE(smdev->path.head->disk);
+	if (disk) {
+		devt = disk_devt(disk);
 		ret = sysfs_emit(buf, "%u:%u\n", MAJOR(devt), MINOR(devt));
 	}
 	spin_unlock_irq(&smdev->lock);
@@ -651,7 +655,7 @@ static ssize_t mpath_last_error_show(struct device *dev,
 				     struct device_attribute *attr, char *buf)
 {
 	struct scsi_mpath_device *smdev = sd_mpath_dev_to_smdev(dev);
-	blk_status_t error = READ_ONCE(smdev->path.last_error);
+	blk_status_t error = mpath_read_counter(smdev->path.last_error);
 
 	return sysfs_emit(buf, "%d\n", blk_status_to_errno(error));
 }
@@ -675,7 +679,8 @@ static ssize_t mpath_last_error_time_show(struct device *dev,
 {
 	struct scsi_mpath_device *smdev = sd_mpath_dev_to_smdev(dev);
 
-	return sysfs_emit(buf, "%lld\n", smdev->path.last_error_at);
+	return sysfs_emit(buf, "%lld\n",
+			  mpath_read_counter(smdev->path.last_error_at));
 }
 static DEVICE_ATTR_RO(mpath_last_error_time);
 
@@ -683,10 +688,13 @@ static DEVICE_ATTR_RO(mpath_last_error_time);
 static void sd_mpath_done(struct device *dev, struct mpath_done *done)
 {
 	struct scsi_mpath_device *smdev = sd_mpath_dev_to_smdev(dev);
+	/* Read first, as somebody may just be setting them to zero again. */
+	unsigned long ios = READ_ONCE(smdev->done_base.ios);
+	unsigned long sectors = READ_ONCE(smdev->done_base.sectors);
 
 	mpath_path_done(&smdev->path, done);
-	done->ios -= smdev->done_base.ios;
-	done->sectors -= smdev->done_base.sectors;
+	done->ios -= ios;
+	done->sectors -= sectors;
 }
 
 static ssize_t mpath_ios_show(struct device *dev, struct device_attribute *attr,
@@ -707,8 +715,8 @@ static ssize_t mpath_ios_store(struct device *dev,
 
 	if (ret)
 		return ret;
-	sd_mpath_done(dev, &done);
-	sd_mpath_dev_to_smdev(dev)->done_base.ios += done.ios;
+	mpath_path_done(&sd_mpath_dev_to_smdev(dev)->path, &done);
+	WRITE_ONCE(sd_mpath_dev_to_smdev(dev)->done_base.ios, done.ios);
 	return count;
 }
 static DEVICE_ATTR_RW(mpath_ios);
@@ -731,8 +739,8 @@ static ssize_t mpath_bytes_store(struct device *dev,
 
 	if (ret)
 		return ret;
-	sd_mpath_done(dev, &done);
-	sd_mpath_dev_to_smdev(dev)->done_base.sectors += done.sectors;
+	mpath_path_done(&sd_mpath_dev_to_smdev(dev)->path, &done);
+	WRITE_ONCE(sd_mpath_dev_to_smdev(dev)->done_base.sectors, done.sectors);
 	return count;
 }
 static DEVICE_ATTR_RW(mpath_bytes);
@@ -747,7 +755,7 @@ static ssize_t sd_mpath_counter_show(struct device *dev,
 				     struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%lu\n",
-			  READ_ONCE(*sd_mpath_dev_to_counter(dev, attr)));
+			  mpath_read_counter(*sd_mpath_dev_to_counter(dev, attr)));
 }
 
 /* The path keeps its head until the files are gone, see sd_mpath_forget(). */

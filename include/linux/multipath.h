@@ -395,6 +395,12 @@ static inline unsigned long *mpath_attr_to_counter(void *object,
 				     attr)->offset;
 }
 
+/*
+ * What is counted under the head's lock and shown without it. To show it is all
+ * that it is for, so it may be what it was a moment ago.
+ */
+#define mpath_read_counter(_counter)	data_race(READ_ONCE(_counter))
+
 int mpath_parse_zero(const char *buf);
 void mpath_forget_error(struct mpath_device *path);
 ssize_t mpath_store_counter(struct mpath_head *head, unsigned long *counter,
