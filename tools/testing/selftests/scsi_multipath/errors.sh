@@ -50,8 +50,8 @@ try() {
 
 # One line per error: what is injected (host byte, status, key, asc, ascq), name.
 # The four tables have all host bytes of a command that has not been aborted, all
-# statuses, and all sense keys that a disk has (SPC-5, 4.4), with those of their
-# codes that are looked at: by the midlayer, sd, or the device handler.
+# statuses, and all sense keys (SPC-5, 4.4), with those of their codes that are
+# looked at: by the midlayer, sd, or the device handler.
 
 # The path's: another one is tried at once.
 path_errors="
@@ -70,6 +70,9 @@ path_errors="
 00 2 2 3a 0	no medium
 00 2 2 4 24	depopulation
 00 2 5 25 0	no such logical unit
+00 2 9 0 0	vendor specific
+00 2 c 0 0	equal
+00 2 f 0 0	completed
 00 30 0 0 0	ACA ACTIVE"
 
 t_path_errors() {
@@ -93,7 +96,9 @@ issuers_errors="
 00 2 3 11 0	$write	ENODATA		medium error
 00 2 4 44 0	$read	EREMOTEIO	hardware error
 00 2 5 21 0	$read	EREMOTEIO	out of range
+00 2 5 22 0	$read	EREMOTEIO	invalid function
 00 2 5 24 0	$read	EREMOTEIO	invalid field in CDB
+00 2 5 26 0	$read	EREMOTEIO	invalid parameter
 00 2 5 10 1	$write	EILSEQ		guard check failed, found by the host
 00 2 7 27 0	$write	EREMOTEIO	write protected
 00 2 7 27 7	$write	ENOSPC		no space left
@@ -106,6 +111,7 @@ issuers_errors="
 00 2 b 10 2	$read	EILSEQ		application tag check failed
 00 2 b 10 3	$read	EILSEQ		reference tag check failed
 00 2 b 2e 2	$read	ETIME		duration limit
+00 2 f 55 a	$read	ETIME		duration limit, completed
 00 18 0 0 0	$read	EBADE		reservation conflict
 00 18 0 0 0	$write	EBADE		reservation conflict"
 
