@@ -5,7 +5,7 @@
 #
 # guest-kernel: lean
 # guest-append: scsi_mod.multipath=on
-# guest-debug: t_in_time_io|t_retime|t_refs|t_rmmod_sd|t_rmmod
+# guest-debug: t_in_time_io|t_retime|t_refs|t_rmmod_sd|t_rmmod_io|t_rmmod
 # guest-timeout: 600
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
@@ -192,6 +192,56 @@ t_rmmod_sd() {
 	wait_for 20 have_paths 2 || fail "there are not two paths"
 }
 
+# They are not verified: the disk may come back without its data.
+start_writes() {
+	background fio --name=writes --filename=/dev/sda --ioengine=libaio --direct=1 \
+		--rw=randwrite --bs=4k --size=1m --iodepth=4 --loops=1000000 --rate_iops=50 \
+		--disk_util=0 --output="$tmp/writes.out"
+	goes_on || fail "there are no writes"
+}
+stop_writes() {
+	local rc=0
+
+	kill -TERM "$bg_pid"
+	wait_for 20 gone "$bg_pid" || fail "a write does not end"
+	wait "$bg_pid" || rc=$?
+	((rc == 0 || rc == 128)) || fail "a write has failed: $(<"$tmp/writes.out")"
+}
+goes_on() { local n; n=$(disk_stat sda 5); wait_for 20 writes_above $((n + 3)); }
+writes_above() { (($(disk_stat sda 5) > $1)); }
+
+# What there is I/O for, or who has the disk open, keeps sd. The driver of the
+# paths may go at any time: with a delay, the disk waits for another one.
+t_rmmod_io() {
+	local i
+
+	scsi_is_module || skip "SCSI is built in"
+	is "the disk" sda "$(head_disk)"
+	exec 9</dev/sda
+	! rmmod_quiet sd_mod || fail "sd has been unloaded below an open disk"
+	exec 9<&-
+	delay 600
+	start_writes
+	for i in 1 2 3; do
+		unload scsi_debug || fail "round $i: scsi_debug cannot be unloaded below I/O"
+		wait_for 10 some_parked || fail "round $i: no write waits"
+		! rmmod_quiet sd_mod || fail "round $i: sd has been unloaded below parked I/O"
+		load_debug
+		goes_on || fail "round $i: there are no writes"
+		! rmmod_quiet sd_mod || fail "round $i: sd has been unloaded below I/O"
+	done
+	stop_writes
+	# and without a delay it goes with its paths
+	delay 0
+	fio_start
+	unload scsi_debug || fail "scsi_debug cannot be unloaded below I/O"
+	wait_for 10 no_heads || fail "the disk stays"
+	wait_for 20 gone "$fio_pid" || fail "I/O does not end"
+	! wait "$fio_pid" || fail "I/O goes on without a path"
+	load_debug
+}
+load_debug() { rig_debug on 2; }
+
 # Paths that are only offline: the same delay counts.
 t_offline() {
 	delay 600
@@ -223,6 +273,7 @@ testcase t_retime "rig_debug on 2" "D13: a removal that is pending is timed anew
 testcase t_refs "rig_debug on 2" "D13: pending removals leave no reference to the module"
 testcase t_offline "rig_debug on 2" "B9: offline paths are waited for as long"
 testcase t_rmmod_sd "rig_debug on 2" "A18: sd is unloaded and loaded again"
+testcase t_rmmod_io "rig_debug on 2" "A4, A14: modules unloaded below I/O, or not"
 testcase t_rmmod "rig_debug on 2" "A11: the driver of the paths is unloaded, the disk is pending"
 
 run_tests "$@"
