@@ -104,9 +104,17 @@ t_all_but_one() {
 }
 
 # All links cut for three seconds: nothing fails, all waits.
+# How often the log has said that since it was marked.
+mark='paths.sh: all paths are lost'
+times_said() {
+	dmesg | awk -v mark="$mark" -v what="$1" 'index($0, mark) { n = 0 }
+		index($0, what) { n++ } END { print n + 0 }'
+}
+
 t_all_for_3s() {
 	local h n
 
+	echo "$mark" >/dev/kmsg
 	fio_start
 	for h in $(hctls); do down_link "$h"; done
 	wait_for 20 some_parked || fail "nothing is parked"
@@ -121,6 +129,8 @@ t_all_for_3s() {
 	ok_if "I/O has waited, and not much longer than it had to" \
 		"fio_stall >= 3000 && fio_stall < 15000"
 	none_parked || fail "parked: $(parked)"
+	is "times that the log says that it began" 1 "$(times_said 'no usable path')"
+	is "times that the log says that it is over" 1 "$(times_said 'a path is usable again')"
 }
 
 # Paths blinking in turn, so that often there is none: nothing may be stranded.
@@ -341,7 +351,7 @@ testcase t_relink "rig_loop on 4" "each path's LUN unmapped at the target and ma
 testcase t_standby "rig_loop on 4" "C3: each path's port group put in standby and back"
 testcase t_unavailable "rig_loop on 4" "C3: each path's port group made unavailable and back"
 testcase t_all_but_one "rig_loop on 4" "all paths but one lost at once"
-testcase t_all_for_3s "rig_loop on 4" "B9: all paths lost for three seconds"
+testcase t_all_for_3s "rig_loop on 4" "B9, D19: all paths lost for three seconds"
 testcase t_blink "rig_loop on 4" "A4, B9: all paths come and go, no bio is stranded"
 testcase t_round_robin "rig_loop on 4" "round-robin spreads I/O evenly"
 testcase t_numa "rig_loop on 4" "numa keeps to one path of several equals"
