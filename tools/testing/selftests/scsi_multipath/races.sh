@@ -68,6 +68,7 @@ change() {
 	while :; do
 		for d in /sys/class/scsi_mpath_device/*/iopolicy; do echo round-robin >$d; done
 		for d in /sys/block/sd*/delayed_removal_secs; do echo 1 >$d; echo 0 >$d; done
+		for d in /sys/block/sd*:*/mpath_{errors,retries}; do echo 0 >$d; done
 	done >/dev/null 2>&1
 }
 
