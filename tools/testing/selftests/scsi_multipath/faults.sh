@@ -4,6 +4,9 @@
 # Memory runs out as a path is made, or the disk over it: the logical unit stays,
 # in one way or the other, and all is well the next time.
 #
+#	FAULTS_MS=N	how long t_bind and t_scan may take each; default 90000 and
+#			60000. With 10000000 they get to the end: every allocation.
+#
 # guest-timeout: 700
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
@@ -85,11 +88,12 @@ has_disk() { disk_of "$1" >/dev/null 2>&1; }
 # Make the first path of a disk, and then one more, with each allocation of it
 # failing: as many of them as there is time for, spread over all.
 t_bind() {
-	local i n h hits=0 plain=0 unbound=0 start=$EPOCHREALTIME
+	local i n h hits=0 top=0 plain=0 unbound=0 start=$EPOCHREALTIME
 
 	prepare
 	quiet
-	for ((i = 0; i < 307; i++)); do
+	# Each number comes twice: an odd time, and an even one.
+	for ((i = 0; i < 2 * 307; i++)); do
 		n=$((1 + i * 89 % 307))
 		(($(elapsed "$start") < ${FAULTS_MS:-90000})) || break
 		# the first path of a new disk, or the second
@@ -104,7 +108,7 @@ t_bind() {
 			is_bound $h1 || up_unbind $h1
 			continue
 		fi
-		hits=$((hits + 1))
+		hits=$((hits + 1)) top=$((n > top ? n : top))
 		if ! is_bound $h; then
 			unbound=$((unbound + 1))
 			up_unbind $h
@@ -127,24 +131,24 @@ t_bind() {
 	done
 	is_bound $h0 || up_unbind $h0
 	is_bound $h1 || up_unbind $h1
-	note "$hits faults: $unbound failed the probe, $plain made a plain disk"
+	note "$hits faults, up to allocation $top: $unbound failed the probe, $plain made a plain disk"
 	loud
 	ok_if "there were faults" "hits > 2"
 }
 
 # The same for finding a device.
 t_scan() {
-	local i n hits=0 plain=0 missing=0 start=$EPOCHREALTIME
+	local i n hits=0 top=0 plain=0 missing=0 start=$EPOCHREALTIME
 
 	prepare
 	quiet
 	for ((i = 0; i < 307; i++)); do
 		n=$((1 + i * 89 % 307))
-		(($(elapsed "$start") < 60000)) || break
+		(($(elapsed "$start") < ${FAULTS_MS:-60000})) || break
 		down_delete $h1
 		with_fault $n /sys/class/scsi_host/host1/scan "0 0 -"
 		((left == 0)) || continue
-		hits=$((hits + 1))
+		hits=$((hits + 1)) top=$((n > top ? n : top))
 		if [[ ! -d $(sdev $h1) ]]; then
 			missing=$((missing + 1))
 			up_delete $h1
@@ -159,7 +163,7 @@ t_scan() {
 		is "fault $n: read" none "$(errno_of read_block "$(head_disk)")"
 	done
 	[[ -d $(sdev $h1) ]] || up_delete $h1
-	note "$hits faults: $missing made no device, $plain a plain disk"
+	note "$hits faults, up to allocation $top: $missing made no device, $plain a plain disk"
 	loud
 	ok_if "there were faults" "hits > 2"
 }
