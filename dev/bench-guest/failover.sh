@@ -149,7 +149,7 @@ away() {
 	cut.mpath) echo 12 ;;
 	cut.dm) echo 20 ;;
 	blocked.*) echo 6 ;;
-	timeout.*|badread.*) echo 14 ;;
+	timeout.*|badread.*) echo 11 ;;
 	*) echo 2 ;;
 	esac
 }
