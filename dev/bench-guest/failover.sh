@@ -6,7 +6,7 @@
 # What readers notice when a path goes, and how long it takes until one that has
 # come back carries their I/O: on the multipath disk, or with multipath=off on
 # dm-multipath with multipathd. 16 random reads are under way all the time, each of
-# which takes the storage some 8 ms; a few writes beside them are read back and
+# which takes the storage some 20 ms; a few writes beside them are read back and
 # compared. Of each round, which ends when the path is back, these count, in ms:
 #
 #	failover	the slowest read
@@ -146,15 +146,14 @@ users_errors() {
 # at it, and the transport to give it up.
 away() {
 	case $1.$kind in
-	cut.mpath) echo 12 ;;
-	cut.dm) echo 20 ;;
+	cut.*) echo 10 ;;
 	blocked.*) echo 6 ;;
 	timeout.*|badread.*) echo 11 ;;
 	*) echo 2 ;;
 	esac
 }
 
-latency=8000000
+latency=20000000
 
 # Storage that takes its time, behind the targets of LIO.
 rig_storage() {
