@@ -86,7 +86,7 @@ def failover(results):
         "failover": "Slowest read while a path goes and comes back, ms",
         "gap": "Longest time without a read that ends meanwhile, ms",
         "detected": "Of these: until the transport says that it has noticed, ms",
-        "recover": "Until a path that has come back has carried 50 I/Os, ms",
+        "recover": "Until a path that has come back has carried 10 I/Os, ms",
         "known": "Of these: until the transport says that it is back, ms",
         "retried": "Reads that failed again on a path that does not get better",
     }

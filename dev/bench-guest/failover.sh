@@ -11,7 +11,7 @@
 #
 #	failover	the slowest read
 #	gap		the longest time without one that ends
-#	recover		from the path's return until it has carried 50 I/Os
+#	recover		from the path's return until it has carried 10 I/Os
 #	detected	from the event until the transport says that it has noticed
 #	known		from the path's return until the transport says so
 #	retried		not ms: how often reads of users failed on the path again,
@@ -104,7 +104,7 @@ wait_until_used() {
 	local ios
 
 	get_ios "$1"
-	wait_for 60 carries "$1" $((ios + 50)) ||
+	wait_for 60 carries "$1" $((ios + 10)) ||
 		fail "$1 is not used: $(tail -n 3 "$tmp/fio.err") $(state "$1")"
 }
 
