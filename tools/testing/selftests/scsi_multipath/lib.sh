@@ -19,6 +19,9 @@ backstore=$target/core/rd_mcp_0/mpath
 debug_driver=/sys/bus/pseudo/drivers/scsi_debug
 probe_secs=/sys/module/scsi_mod/parameters/multipath_probe_secs
 
+# What users are told, where the tests lie in a kernel's tree.
+guide=$(dirname "$0")/../../../../Documentation/scsi/scsi-multipath.rst
+
 KSFT_SKIP=4
 
 #
@@ -35,6 +38,10 @@ exec 3>&1
 note() { printf '# %s\n' "$*" >&3; }
 fail() { note "FAILED: $*"; trap - ERR; exit 1; }
 skip() { note "skipped: $*"; trap - ERR; exit $KSFT_SKIP; }
+
+need_guide() { [[ -f $guide ]] || skip "there is no $guide"; }
+# shown_lines PATTERN: lines of the guide's literal blocks
+shown_lines() { sed -n 's/^        //p' "$guide" | grep -E "$1"; }
 
 # is WHAT WANTED GOT
 is() { [[ $3 == "$2" ]] || fail "$1: wanted '$2', got '$3'"; }
