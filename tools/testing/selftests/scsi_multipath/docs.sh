@@ -193,7 +193,8 @@ said() { grep -qE "$1" "$tmp/said"; }
 watch_events() {
 	wait_for 20 said '^KERNEL - ' || fail "udevadm does not listen"
 	echo 1 >/sys/block/sda:1/mpath_disabled
-	wait_for 20 said '^MPATH_EVENT=path-unusable$' || fail "no event of the path: $(<"$tmp/said")"
+	wait_for 20 said '^MPATH_EVENT=path-unusable$' ||
+		fail "no event of the path: $(<"$tmp/said")"
 	said '^MPATH_DISK=sda$' || fail "it is not of the disk: $(<"$tmp/said")"
 	said '^MPATH_PATH=sda:1$' || fail "it is not of the path: $(<"$tmp/said")"
 	echo 0 >/sys/block/sda:1/mpath_disabled

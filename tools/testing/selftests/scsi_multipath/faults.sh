@@ -131,7 +131,8 @@ t_bind() {
 	done
 	is_bound $h0 || up_unbind $h0
 	is_bound $h1 || up_unbind $h1
-	note "$hits faults, up to allocation $top: $unbound failed the probe, $plain made a plain disk"
+	note "$hits faults, up to allocation $top: $unbound failed the probe," \
+		"$plain made a plain disk"
 	loud
 	ok_if "there were faults" "hits > 2"
 }
