@@ -604,17 +604,13 @@ static bool scsi_mpath_is_stuck(struct scsi_device *sdev)
 	       scsi_host_in_recovery(sdev->host);
 }
 
-/*
- * There is no use in waiting here for whoever can go elsewhere. Of a device that
- * is stuck the path's state tells as soon as that has been heard of, and what
- * has come out of the queue until then comes out again: see
- * scsi_mpath_path_left().
- */
+/* There is no use in waiting here for whoever can go elsewhere. */
 static bool scsi_mpath_is_left(struct scsi_device *sdev)
 {
 	struct mpath_device *path = &sdev->scsi_mpath_dev->path;
 
-	return !mpath_state_is_usable(READ_ONCE(path->state));
+	return !mpath_state_is_usable(READ_ONCE(path->state)) ||
+	       scsi_mpath_is_stuck(sdev);
 }
 
 /**
