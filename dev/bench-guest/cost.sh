@@ -11,7 +11,7 @@
 #
 # With "profile", read /proc/version before and after each load, by which the
 # plugin in QEMU knows when to write down what it has counted. So with "cpus": 4 KiB
-# reads by one CPU, then by two at once.
+# reads by one CPU, then by two at once, of the bare path and of the disk over two.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "${0%/*}/lib.sh"
@@ -71,6 +71,12 @@ cost() {
 	done
 }
 
+# The end. Where the modules' functions are, for what counts by function.
+done_with() {
+	[[ $what == cost ]] || awk '/\[/ { print "##symbol " $1, $2, $3 }' /proc/kallsyms
+	exit
+}
+
 # Two paths that are equally good: scsi_debug says so of every third host.
 modprobe scsi_debug add_host=4 vpd_use_hostno=0 dev_size_mb=64 delay=0 fake_rw=1
 wait_for 60 test -d /sys/class/scsi_device/3:0:0:0/device/block
@@ -98,6 +104,7 @@ plain)
 off)
 	wait_for 60 nr_sd_disks 2
 	cost "/dev/$(disk_of 0:0:0:0)" bare
+	[[ $what != cpus ]] || done_with
 	dm_multipath rq
 	dm_multipath bio ;;
 *)
@@ -110,7 +117,8 @@ off)
 	for p in numa round-robin queue-depth; do
 		policy $p "/sys/block/$head/device/iopolicy"
 		cost "/dev/$head" "mpath.$p"
-	done ;;
+	done
+	[[ $what != cpus ]] || done_with ;;
 esac
 
 # A namespace behind two ports of a target in here.
@@ -151,5 +159,4 @@ else
 	done
 fi
 
-# Where the modules' functions are.
-if [[ $what != cost ]]; then grep '\[' /proc/kallsyms | awk '{ print "##symbol " $1, $2, $3 }'; fi
+done_with
