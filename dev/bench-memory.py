@@ -88,6 +88,7 @@ def main():
     path = {
         "struct scsi_mpath_device": (kmalloc(size["scsi_mpath_device"]), 0),
         "reference count": ref,
+        "what it has done": (0, size["mpath_done"]),
         "page for tests": (4096, 0),
     }
     # ALLOC_CACHE_MAX of block/bio.c, and one.
