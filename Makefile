@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 
 T ?=
-export KSRC PATCH V K LIMIT N SEED MINUTES MAX_PATHS KERNEL HOOK
+export KSRC PATCH V K LIMIT N SEED MINUTES MAX_PATHS KERNEL HOOK EVENTS DISKS LUNS
 
 help:
 	@echo 'make run           build the kernel, boot it, and show a multipath disk that loses its paths'
@@ -9,7 +9,8 @@ help:
 	@echo '                   K=debug: on the debug kernel whatever can be, for hours'
 	@echo 'make shell         a shell in that guest; K=debug: on the debug kernel'
 	@echo 'make bench         the figures, beside those of dm-multipath and NVMe; T=PART: cost,'
-	@echo '                   profile, scale, failover or balance; N=COUNT: rounds of failover'
+	@echo '                   profile, cpus, memory, scale, failover or balance; N=COUNT: rounds of'
+	@echo '                   failover; EVENTS=..., DISKS=mpath|dm, LUNS=...: these only'
 	@echo 'make torture       everything at once, at random; SEED=N, MINUTES=N (10): see the test;'
 	@echo '                   KERNEL=kcsan: for data races'
 	@echo 'make mutants       is each test able to fail? T=PATTERN: these defects only'
