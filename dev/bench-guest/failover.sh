@@ -148,7 +148,8 @@ away() {
 	case $1.$kind in
 	cut.*) echo 10 ;;
 	blocked.*) echo 6 ;;
-	timeout.*|badread.*) echo 11 ;;
+	badread.*) echo 13 ;;
+	timeout.*) echo 18 ;;
 	*) echo 2 ;;
 	esac
 }
@@ -293,7 +294,8 @@ burst() {
 		case $event in
 		cut|blocked) timed detected sdev_is '!running' "$h" ;;
 		timeout|badread)
-			nap $(($(away "$event") / 2))
+			# The first ones have timed out, and been aborted.
+			nap_until $((from + 7000))
 			errors=$(users_errors "$h") ;;
 		esac
 		nap_until $((from + 1000 * $(away "$event")))
