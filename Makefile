@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 
 T ?=
-export KSRC PATCH V K LIMIT N SEED MINUTES MAX_PATHS KERNEL HOOK EVENTS DISKS LUNS
+export KSRC PATCH V K LIMIT N SEED MINUTES MAX_PATHS KERNEL HOOK EVENTS DISKS LUNS CONFIG
 
 help:
 	@echo 'make run           build the kernel, boot it, and show a multipath disk that loses its paths'
@@ -14,6 +14,8 @@ help:
 	@echo 'make torture       everything at once, at random; SEED=N, MINUTES=N (10): see the test;'
 	@echo '                   KERNEL=kcsan: for data races'
 	@echo 'make mutants       is each test able to fail? T=PATTERN: these defects only'
+	@echo 'make deb           Debian packages of the patched kernel, of Debian'"'"'s configuration;'
+	@echo '                   CONFIG=FILE: of that one'
 	@echo 'make series        the patches to mail, in build/series'
 	@echo 'make check-series  build each patch by itself, with the option on, as a module and off'
 	@echo
@@ -43,6 +45,9 @@ torture: tree
 mutants: tree
 	@dev/mutants/run $(T)
 
+deb: tree
+	@dev/deb
+
 series:
 	@dev/tree series
 
@@ -59,7 +64,7 @@ build: tree
 	@dev/build $(or $(K),lean)
 
 clean:
-	rm -rf build/lean build/debug build/plain* build/fast* build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz
+	rm -rf build/lean build/debug build/plain* build/fast* build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz build/deb
 	@[ ! -e build/linux ] || git -C build/linux worktree prune
 
-.PHONY: help run test shell bench torture mutants series check-series tree refresh build clean
+.PHONY: help run test shell bench torture mutants deb series check-series tree refresh build clean
