@@ -1021,8 +1021,8 @@ static void mpath_send(struct mpath_device *path, struct mpath_io *io)
 	io->path = path;
 	io->losses = READ_ONCE(path->losses);
 	mpath_count_io(path, io);
-	/* Only the requeue worker does that; who sets it to zero may be too late. */
 	if (unlikely(io->tries))
+		/* Only the requeue worker counts; it may undo a reset. */
 		data_race(path->nr_retries++);
 	clone->bi_bdev = path->disk->part0;
 	bio_clone_blkg_association(clone, bio);

@@ -86,7 +86,8 @@ t_rounds() {
 	# What comes and goes by itself hides a few objects, as many as a slow machine
 	# has rounds.
 	((i >= 100)) || return 0
-	wait_for 30 nothing_left "$i" || fail "objects that are left: $(head -n 5 "$tmp/left" | xargs)"
+	wait_for 30 nothing_left "$i" ||
+		fail "objects that are left: $(head -n 5 "$tmp/left" | xargs)"
 	note "objects more than before: $(head -n 5 "$tmp/left" | xargs)"
 }
 
