@@ -11,6 +11,7 @@ help:
 	@echo 'make bench         the figures, beside those of dm-multipath and NVMe; T=PART: cost,'
 	@echo '                   profile, cpus, memory, scale, failover or balance; N=COUNT: rounds of'
 	@echo '                   failover; EVENTS=..., DISKS=mpath|dm, LUNS=...: these only'
+	@echo 'make debian        a test that make test leaves out: a Debian system on a multipath disk'
 	@echo 'make torture       everything at once, at random; SEED=N, MINUTES=N (10): see the test;'
 	@echo '                   KERNEL=kcsan: for data races'
 	@echo 'make mutants       is each test able to fail? T=PATTERN: these defects only'
@@ -39,6 +40,9 @@ shell: build
 bench:
 	@dev/bench $(T)
 
+debian:
+	@dev/test debian
+
 torture: tree
 	@dev/torture
 
@@ -64,7 +68,7 @@ build: tree
 	@dev/build $(or $(K),lean)
 
 clean:
-	rm -rf build/lean build/debug build/plain* build/fast* build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz build/deb
+	rm -rf build/lean build/debug build/plain* build/fast* build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz build/deb build/debian
 	@[ ! -e build/linux ] || git -C build/linux worktree prune
 
-.PHONY: help run test shell bench torture mutants deb series check-series tree refresh build clean
+.PHONY: help run test shell bench debian torture mutants deb series check-series tree refresh build clean

@@ -1,0 +1,434 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""usage: debian.py DIRECTORY LOGS QEMU...
+
+Boot the Debian system of DIRECTORY/disk in QEMU, with its disk behind one or two
+virtio-scsi adapters, and see that it lives as it should.  The output is TAP.
+"""
+
+import base64
+import json
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import time
+
+DIR = pathlib.Path(sys.argv[1])
+LOGS = pathlib.Path(sys.argv[2])
+QEMU = sys.argv[3:]
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# The disks: name, id in VPD page 0x83, serial number.
+SYSTEM = ("disk", "0x5000c50015ea71ac", "SYSTEM")
+DATA = ("data", "0x5000c50015ea71ad", "DATA")
+DATA_SIZE = 1 << 30
+ROOT_WORDS = "root=UUID=6d70617a-6d70-6174-6873-000000000001 ro"
+
+
+class Failed(Exception):
+    """What a test has found."""
+
+
+class Guest:
+    """A boot of the system; adapters are numbers of PCIe ports."""
+
+    boots = 0
+
+    def __init__(self, append, adapters):
+        Guest.boots += 1
+        self.name = f"debian-{Guest.boots}"
+        self.log = LOGS / f"{self.name}.serial.log"
+        self.events = []
+        self.answers = b""
+        sockets = [DIR / "qmp", DIR / "agent"]
+        for path in sockets:
+            path.unlink(missing_ok=True)
+        append += " console=ttyS0 panic=-1 random.trust_cpu=on printk.devkmsg=on"
+        words = [
+            *QEMU[: QEMU.index("--")],
+            "-kernel", str(DIR / "vmlinuz"), "-initrd", str(DIR / "initrd.img"),
+            "-append", " ".join([append, *QEMU[QEMU.index("--") + 1:]]),
+            "-serial", f"file:{self.log}", "-device", "virtio-serial-pci",
+            "-qmp", f"unix:{sockets[0]},server=on,wait=off",
+            "-chardev", f"socket,id=agent,path={sockets[1]},server=on,wait=off",
+            "-device", "virtserialport,chardev=agent,name=agent",
+        ]
+        # A disk that is reached by two adapters is one image that is opened twice.
+        for port in 0, 1:
+            words += ["-device", f"pcie-root-port,id=port{port},chassis={port + 1},slot={port + 1}"]
+            for image, _, _ in SYSTEM, DATA:
+                words += ["-blockdev", f"driver=file,filename={DIR}/{image}.raw,node-name={image}-file{port},locking=off",
+                          "-blockdev", f"driver=raw,node-name={image}{port},file={image}-file{port}"]
+        for port in adapters:
+            words += ["-device", "virtio-scsi-pci," + as_words(self.adapter(port))]
+            for options in self.disks(port):
+                words += ["-device", "scsi-hd," + as_words(options)]
+        self.qemu_log = open(LOGS / f"{self.name}.qemu.log", "wb")
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self.qemu_log, stderr=self.qemu_log)
+        self.qmp_file = self.connect(sockets[0]).makefile("rw")
+        self.qmp_line()
+        self.qmp("qmp_capabilities")
+        self.agent = self.connect(sockets[1])
+        self.line(300)
+        diag(f"{self.name}: {append}; adapters {adapters}")
+
+    @staticmethod
+    def adapter(port):
+        return {"id": f"hba{port}", "bus": f"port{port}"}
+
+    @staticmethod
+    def disks(port):
+        for lun, (image, wwn, serial) in enumerate((SYSTEM, DATA)):
+            yield {"id": f"{image}-path{port}", "bus": f"hba{port}.0", "lun": lun, "drive": f"{image}{port}",
+                   "share-rw": "on", "wwn": wwn, "serial": serial}
+
+    def connect(self, path):
+        """QEMU makes its sockets when it starts."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                sock = socket.socket(socket.AF_UNIX)
+                sock.connect(str(path))
+                return sock
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise Failed(f"QEMU does not run: see {self.qemu_log.name}") from None
+                time.sleep(0.05)
+
+    # QMP
+
+    def qmp_line(self):
+        line = self.qmp_file.readline()
+        if not line:
+            raise Failed("QEMU has ended")
+        return json.loads(line)
+
+    def qmp(self, command, **arguments):
+        json.dump({"execute": command, "arguments": arguments}, self.qmp_file)
+        self.qmp_file.flush()
+        while True:
+            answer = self.qmp_line()
+            if "event" in answer:
+                self.events.append(answer)
+            elif "error" in answer:
+                raise Failed(f"{command}: {answer['error']['desc']}")
+            else:
+                return answer["return"]
+
+    def event(self, name, **data):
+        """Wait for an event, or take one that has been."""
+        while True:
+            for event in self.events:
+                if event["event"] == name and data.items() <= event.get("data", {}).items():
+                    self.events.remove(event)
+                    return
+            answer = self.qmp_line()
+            if "event" in answer:
+                self.events.append(answer)
+
+    def unplug(self, port):
+        self.qmp("device_del", id=f"hba{port}")
+        self.event("DEVICE_DELETED", device=f"hba{port}")
+
+    def plug(self, port):
+        self.qmp("device_add", driver="virtio-scsi-pci", **self.adapter(port))
+        for options in self.disks(port):
+            options["share-rw"] = True
+            self.qmp("device_add", driver="scsi-hd", **options)
+
+    # Commands
+
+    def receive(self, timeout):
+        self.agent.settimeout(timeout)
+        try:
+            data = self.agent.recv(65536)
+        except socket.timeout:
+            raise Failed(f"the guest does not answer: see {self.log}") from None
+        if not data:
+            raise Failed(f"the guest has gone: see {self.log}")
+        self.answers += data
+
+    def line(self, timeout):
+        while b"\n" not in self.answers:
+            self.receive(timeout)
+        line, self.answers = self.answers.split(b"\n", 1)
+        return line.decode()
+
+    def ask(self, script, timeout=120):
+        """(exit status, output) of a bash script."""
+        self.agent.sendall(base64.b64encode(script.encode()) + b"\n")
+        status, length = map(int, self.line(timeout).split())
+        while len(self.answers) < length:
+            self.receive(timeout)
+        output, self.answers = self.answers[:length], self.answers[length:]
+        return status, output.decode(errors="replace")
+
+    def run(self, script, timeout=120):
+        """The output of a script all of whose commands must succeed."""
+        status, output = self.ask("set -euo pipefail\n" + script, timeout)
+        if status:
+            raise Failed(f"{script!r} ends with {status}: {output[-2000:]}")
+        return output.strip()
+
+    def wait(self, condition, seconds=60):
+        """Until a condition is true in the guest."""
+        status, output = self.ask(f"timeout {seconds} bash -c 'until {condition}; do sleep 0.1; done'", seconds + 60)
+        if status:
+            raise Failed(f"not within {seconds} s: {condition} {output}")
+
+    # The end
+
+    def end(self, how="reboot"):
+        """Let it shut down; its journal and its file system have nothing to say."""
+        self.agent.sendall(base64.b64encode(f"systemctl --no-block {how}".encode()) + b"\n")
+        try:
+            self.process.wait(180)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise Failed(f"the guest does not shut down: see {self.log}") from None
+        self.check_log()
+        # Without reading it the superblock alone tells whether it was unmounted.
+        superblock = host("dumpe2fs", "-h", f"{DIR}/disk.raw?offset=1048576")
+        if not re.search(r"^Filesystem state: +clean$", superblock, re.M) or "needs_recovery" in superblock:
+            raise Failed("the root file system was not unmounted")
+        host("e2fsck", "-fn", f"{DIR}/disk.raw?offset=1048576")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def check_log(self):
+        found = subprocess.run([ROOT / "dev/guest", "scan-log", self.log], capture_output=True, text=True, check=False)
+        if found.returncode:
+            raise Failed(f"the kernel reported a fault: {self.log}\n{found.stdout}")
+
+
+def as_words(options):
+    return ",".join(f"{key}={value}" for key, value in options.items())
+
+
+def host(*words):
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"{' '.join(words)} ends with {done.returncode}: {done.stdout[-1000:]} {done.stderr[-1000:]}")
+    return done.stdout
+
+
+def boot_files():
+    """Take the kernel and the initrd from where the system has them; its release."""
+    image = f"{DIR}/disk.raw?offset=1048576"
+    release = (DIR / "release").read_text(encoding="ascii").strip()
+    for name in "vmlinuz", "initrd.img":
+        (DIR / name).unlink(missing_ok=True)
+        host("debugfs", "-R", f"dump /boot/{name}-{release} {DIR}/{name}", image)
+        if not (DIR / name).stat().st_size:
+            raise Failed(f"the system has no {name}-{release}")
+
+
+def diag(text):
+    for line in str(text).splitlines():
+        print(f"# {line}", flush=True)
+
+
+# The tests, in their order.  Each needs what those before it have left.
+
+tests = []
+guest = None
+links = {}
+
+
+def test(text):
+    def add(function):
+        tests.append((text, function))
+        return function
+    return add
+
+
+def boot(multipath, adapters):
+    """Boot with this for multipath.  The second disk is empty."""
+    global guest
+    if guest and guest.process.poll() is None:
+        guest.kill()
+    guest = None
+    with open(DIR / "data.raw", "wb") as data:
+        data.truncate(DATA_SIZE)
+    boot_files()
+    guest = Guest(f"{ROOT_WORDS} scsi_mod.multipath={multipath}", adapters)
+    state = guest.ask("systemctl is-system-running --wait", 300)[1].strip()
+    if state != "running":
+        raise Failed(f"the system is {state}: " + guest.ask("systemctl --failed --no-pager --plain")[1])
+
+
+def head(serial):
+    """The name of the disk with this serial number, as udev knows it."""
+    wwn = {"SYSTEM": SYSTEM, "DATA": DATA}[serial][1]
+    return guest.run(f"basename $(readlink -e /dev/disk/by-id/wwn-{wwn})")
+
+
+def usable(disk, count):
+    """Wait until a disk has this many paths, and all of them can be used."""
+    guest.wait(f'[ "$(cat /sys/block/{disk}/multipath/*/mpath_state 2>/dev/null | tr "\\n" " ")" = "{"optimized " * count}" ]')
+
+
+def root_is(disk, paths):
+    source = guest.run("findmnt -no SOURCE /")
+    if source != f"/dev/{disk}1":
+        raise Failed(f"the root file system is on {source}, not on /dev/{disk}1")
+    if paths:
+        usable(disk, paths)
+
+
+def by_id():
+    """What is in /dev/disk: {link: serial number of the disk}.  No link leads elsewhere."""
+    guest.run("udevadm trigger --subsystem-match=block; udevadm settle")
+    names = {head(d[2]): d[2] for d in (SYSTEM, DATA)}
+    found = {}
+    for line in guest.run("cd /dev/disk; for l in by-*/*; do echo $l $(readlink -e $l); done").splitlines():
+        link, _, node = line.partition(" ")
+        if node.startswith("/dev/loop"):
+            continue
+        disk = re.match(r"/dev/(sd[a-z]+)(\d*)$", node)
+        if not disk or disk[1] not in names:
+            raise Failed(f"/dev/disk/{link} leads to {node or 'nothing'}")
+        if link.startswith("by-id/"):
+            found[link] = names[disk[1]] + disk[2]
+    for name, wwn, _ in SYSTEM, DATA:
+        for link in f"wwn-{wwn}", f"scsi-3{wwn[2:]}":
+            if f"by-id/{link}" not in found:
+                raise Failed(f"the {name} has no link {link}")
+    return found
+
+
+@test("the system boots from a disk behind two adapters, with nothing for it in its initramfs")
+def _():
+    boot("always", [0, 1])
+    root_is(head("SYSTEM"), 2)
+    if guest.ask("lsinitramfs /boot/initrd.img-$(uname -r) | grep -i multipath || dpkg -s multipath-tools")[0] == 0:
+        raise Failed("there is something of dm-multipath")
+
+
+@test("udev gives the disk its names, and none leads to a path")
+def _():
+    links["on"] = by_id()
+
+
+# Until it is told to stop, write and read back, and count the rounds; for each,
+# the bytes that were read.
+FIO = """
+cat >/run/work <<'END'
+rm -f /run/rounds
+until [ -e /run/stop ]; do
+	fio --name=work --filename=/var/tmp/work --size=16m --rw=randwrite --bs=16k --ioengine=libaio --direct=1 \
+		--iodepth=8 --fsync=64 --verify=crc32c --do_verify=1 --verify_fatal=1 --verify_state_save=0 --output-format=terse \
+		--terse-version=3 --fallocate=none --randrepeat=0 >/run/work.out 2>&1 || exit
+	awk -F';' '/^3;/ { print $6 }' /run/work.out >>/run/rounds
+done
+END
+rm -f /run/stop
+systemd-run -q --unit=work bash /run/work
+"""
+
+
+def rounds():
+    return guest.ask("cat /run/rounds 2>/dev/null")[1].split()
+
+
+def another_round():
+    """Two more have ended, so that one was begun meanwhile."""
+    guest.wait(f"[ $(cat /run/rounds | wc -l) -ge {len(rounds()) + 2} ] || ! systemctl -q is-active work", 240)
+    guest.run("systemctl -q is-active work || { cat /run/work.out; false; }")
+
+
+@test("an adapter is unplugged and plugged in again, and then the other: I/O goes on")
+def _():
+    disk = head("SYSTEM")
+    guest.run(f"echo round-robin >/sys/block/{disk}/device/iopolicy; dmesg --clear")
+    guest.run(FIO)
+    guest.wait("[ -s /run/rounds ]", 240)
+    for port in 0, 1:
+        guest.unplug(port)
+        diag(f"adapter {port} is out")
+        usable(disk, 1)
+        another_round()
+        guest.plug(port)
+        usable(disk, 2)
+        diag(f"adapter {port} is in")
+        # The paths are numbered anew; both carry I/O.
+        guest.run(f"for p in /sys/block/{disk}/multipath/*; do echo 0 >$p/mpath_ios; done")
+        guest.wait(f"! grep -qx 0 /sys/block/{disk}/multipath/*/mpath_ios")
+        another_round()
+    guest.run("touch /run/stop")
+    guest.wait("! systemctl -q is-active work", 240)
+    guest.run("[ \"$(systemctl show -P Result work)\" = success ]")
+    done = rounds()
+    diag(f"{len(done)} rounds of verified I/O")
+    if len(done) < 8 or set(done) != {"16384"}:
+        raise Failed(f"it was not all read back: {done}")
+    errors = guest.ask("dmesg | grep -E 'I/O error|EXT4-fs (error|warning)|Aborting journal'")[1]
+    if errors:
+        raise Failed(errors)
+    guest.run("[ $(findmnt -no OPTIONS / | cut -d, -f1) = rw ]")
+
+
+@test("the system shuts down")
+def _():
+    guest.run("sha256sum /var/tmp/work >/var/tmp/work.sum")
+    guest.end()
+
+
+def alone(port):
+    boot("always", [port])
+    root_is(head("SYSTEM"), 1)
+    guest.run("sha256sum -c /var/tmp/work.sum")
+    guest.end()
+
+
+for number, which in (0, "first"), (1, "second"):
+    test(f"it boots with the {which} adapter alone, and shuts down")(lambda number=number: alone(number))
+
+
+def same_links(what):
+    found = by_id()
+    if found != links["on"]:
+        raise Failed(f"{what}: the links in /dev/disk are {found}, and were {links['on']} with multipath on")
+
+
+@test("without multipath it boots with one adapter, and udev gives the disk the same names")
+def _():
+    boot("off", [0])
+    root_is(head("SYSTEM"), None)
+    same_links("off")
+
+
+@test("and it shuts down")
+def _():
+    guest.end()
+
+
+def main():
+    print(f"TAP version 13\n1..{len(tests)}", flush=True)
+    bad = 0
+    host("cp", "--sparse=always", f"{DIR}/disk", f"{DIR}/disk.raw")
+    for number, (text, function) in enumerate(tests, 1):
+        start = time.monotonic()
+        try:
+            if not guest and number > 1 and "boots" not in text:
+                raise Failed("there is no guest")
+            function()
+            result = "ok"
+        except (Failed, OSError, ValueError, AttributeError) as error:
+            for line in str(error).splitlines() or [repr(error)]:
+                print(f"# FAILED: {line}", flush=True)
+            result = "not ok"
+            bad = 1
+        diag(f"{time.monotonic() - start:.0f} s")
+        print(f"{result} {number} {text}", flush=True)
+    if guest and guest.process.poll() is None:
+        guest.kill()
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(main())
