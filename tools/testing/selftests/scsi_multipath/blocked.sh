@@ -9,7 +9,7 @@
 #
 # guest-kernel: lean
 # guest-append: scsi_mod.multipath=on
-# guest-timeout: 400
+# guest-timeout: 700
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -271,12 +271,94 @@ t_logout() {
 	none_parked || fail "parked: $(parked)"
 }
 
+# renew WANTED [NAME VALUE]...: have both sessions anew, with these timers
+renew() {
+	local wanted=$1 i
+	shift
+
+	for i in 1 2; do
+		iscsi_renew $i "$@"
+		wait_for 30 have_paths 2 || fail "there are not two paths"
+		wait_for 30 usable "$(iscsi_hctl $i)" || fail "path $i is $(state "$(iscsi_hctl $i)")"
+		is "timers of session $i" "$wanted" "$(iscsi_timers $i)"
+	done
+	paths
+}
+
+# One link is cut for a while, then all of them.
+cut_links() {
+	local n
+
+	fio_start
+	gets_io "$h1"
+	gets_io "$h2"
+	iscsi_link 1 down
+	wait_for 60 state_is "$h1" blocked || fail "$h1 is $(state "$h1")"
+	n=$(requests "$h1")
+	goes_on
+	more_io
+	is "the path" blocked "$(state "$h1")"
+	ok_if "$h1 gets no I/O" "$(requests "$h1") == n"
+	iscsi_link 1 up
+	wait_for 60 usable "$h1" || fail "$h1 is $(state "$h1")"
+	gets_io "$h1"
+
+	iscsi_link 1 down
+	iscsi_link 2 down
+	wait_for 60 both_are blocked || fail "states: $(state "$h1") $(state "$h2")"
+	start_reader
+	wait_for 10 all_parked || fail "parked: $(parked)"
+	! gone "$reader_pid" || fail "a read has ended with $(<"$tmp/errno")"
+	iscsi_link 1 up
+	iscsi_link 2 up
+	reader_ends 60 none
+	wait_for 60 both_are optimized || fail "states: $(state "$h1") $(state "$h2")"
+	gets_io "$h1"
+	gets_io "$h2"
+	fio_stop
+	none_parked || fail "parked: $(parked)"
+}
+
+# What open-iscsi has if it is told nothing, until a session is given up.
+t_defaults() {
+	renew "5 5 120"
+	cut_links
+
+	fio_start
+	gets_io "$h1"
+	iscsi_link 1 down
+	wait_for 60 state_is "$h1" blocked || fail "$h1 is $(state "$h1")"
+	goes_on
+	wait_for 240 state_is "$h1" offline || fail "$h1 is $(state "$h1")"
+	is "the device" transport-offline "$(<"$(sdev "$h1")/state")"
+	goes_on
+	iscsi_link 1 up
+	wait_for 60 usable "$h1" || fail "$h1 is $(state "$h1")"
+	gets_io "$h1"
+	fio_stop
+	none_parked || fail "parked: $(parked)"
+	renew "1 2 120" "${iscsi_quick[@]}"
+}
+
+t_advised() {
+	local settings
+
+	need_guide
+	mapfile -t settings < <(shown_lines '^node\.[^ ]+ = [0-9]+$' | sed 's/ = /\n/')
+	is "settings" 6 "${#settings[@]}"
+	renew "${settings[1]} ${settings[3]} ${settings[5]}" "${settings[@]}"
+	cut_links
+	renew "1 2 120" "${iscsi_quick[@]}"
+}
+
 testcase t_sessions "rig_iscsi on 2" "two sessions are two paths to one disk"
 testcase t_blocked "rig_iscsi on 2" "B9, B15: a link is cut, and back before the path is given up"
 testcase t_unbind "rig_iscsi on 2" "A19, B15: sd is unbound from a blocked path"
 testcase t_given_up "rig_iscsi on 2" "B9: a path is given up, and comes back when its link does"
 testcase t_all_blocked "rig_iscsi on 2" "B9: all links are cut for a while, I/O waits"
 testcase t_all_given_up "rig_iscsi on 2" "B9: all paths are given up, I/O fails"
+testcase t_advised "rig_iscsi on 2" "links are cut, with the timers that the documentation advises"
+testcase t_defaults "rig_iscsi on 2" "links are cut, with the timers that open-iscsi has by default"
 testcase t_logout "rig_iscsi on 2" "a session is ended under I/O, and begun again"
 
 run_tests "$@"

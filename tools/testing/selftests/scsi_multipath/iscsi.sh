@@ -49,7 +49,7 @@ rig_iscsi() {
 	echo $! >"$tmp/iscsid.pid"
 	wait_for 20 iscsid_answers || fail "iscsid does not run: $(tail -n 3 "$tmp/iscsid.log")"
 	for ((i = 1; i <= paths; i++)); do
-		iscsi_node_new "$i"
+		iscsi_node_new "$i" "${iscsi_quick[@]}"
 		iscsi_login "$i"
 	done
 	wait_for 20 have_paths "$paths" || fail "there are not $paths paths"
@@ -82,14 +82,44 @@ iscsi_portal() {
 	echo 1 >"$tpg/enable"
 }
 
-# iscsi_node_new NUMBER: what the initiator has to know of the portal. It notices
-# after some 3 s that there is no answer.
+# It notices after some 3 s that there is no answer.
+iscsi_quick=(
+	'node.conn[0].timeo.noop_out_interval' 1
+	'node.conn[0].timeo.noop_out_timeout' 2
+	'node.conn[0].timeo.login_timeout' 5
+)
+
+# iscsi_node_new NUMBER [NAME VALUE]...: what the initiator has to know of the
+# portal, and settings that are not open-iscsi's
 iscsi_node_new() {
-	iscsi_node "$1" -o new >/dev/null
-	iscsi_node "$1" -o update \
-		-n 'node.conn[0].timeo.noop_out_interval' -v 1 \
-		-n 'node.conn[0].timeo.noop_out_timeout' -v 2 \
-		-n 'node.conn[0].timeo.login_timeout' -v 5
+	local i=$1
+	shift
+
+	iscsi_node "$i" -o new >/dev/null
+	while (($#)); do
+		iscsi_node "$i" -o update -n "$1" -v "$2"
+		shift 2
+	done
+}
+
+# iscsi_renew NUMBER [NAME VALUE]...: another session, with these settings
+iscsi_renew() {
+	iscsi_logout "$1"
+	iscsi_node "$1" -o delete
+	iscsi_node_new "$@"
+	iscsi_login "$1"
+}
+
+# iscsi_timers NUMBER: ping, answer to it, recovery (seconds), as they are in force
+iscsi_timers() {
+	local session connection ping answer recovery
+
+	session=$(iscsi_session "$1")
+	connection=$(echo "$session"/connection*)
+	read -r ping <"$connection/iscsi_connection/${connection##*/}/recv_tmo"
+	read -r answer <"$connection/iscsi_connection/${connection##*/}/ping_tmo"
+	read -r recovery <"$session/iscsi_session/${session##*/}/recovery_tmo"
+	echo "$ping $answer $recovery"
 }
 
 iscsi_login() { iscsi_node "$1" --login >"$tmp/iscsiadm.log"; }
