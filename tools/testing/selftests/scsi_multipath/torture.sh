@@ -940,7 +940,7 @@ iscsi_disk() {
 	echo $! >"$tmp/iscsid.pid"
 	wait_for 20 iscsid_answers || fail "iscsid does not run: $(tail -n 3 "$tmp/iscsid.log")"
 	for ((i = 1; i <= paths[g]; i++)); do
-		iscsi_node_new "$i"
+		iscsi_node_new "$i" "${iscsi_quick[@]}"
 		iscsi_login "$i"
 	done
 }
