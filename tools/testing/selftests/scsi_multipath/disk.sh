@@ -225,6 +225,21 @@ t_doubtful_size() {
 	read_block sda 524287 || fail "a read of the last block"
 }
 
+# sd would send it START STOP UNIT and look at it for 100 s, while all who want the
+# device's lock wait: to scan it, to compare its identity, to unbind it.
+t_port_offline() {
+	fio_start
+	inject $h0 "2 -100 0 0 0 2 2 4 12"
+	ask_state $h0
+	ok_if "sd has heard that the port is offline" "$(rule_left $h0 2 0x0) > -100"
+	! dmesg | grep "Spinning up disk" || fail "it is told to start"
+	uninject $h0 2 0x0
+	ask_state $h0
+	wait_for 20 usable $h0 || fail "$h0 is $(state $h0)"
+	is "size" 65536 "$(head_attr size)"
+	fio_stop
+}
+
 # It is the last one, and I/O waits for as long as its size may still be told:
 # the other path is lost meanwhile.
 t_no_size_last() {
@@ -552,6 +567,7 @@ testcase t_no_size "rig_debug on 2" "D11: a path that could not tell its size is
 testcase t_doubtful_size "rig_debug on 2 virtual_gb=1" \
 	"D11: the size is not taken from what may be another logical unit"
 testcase t_no_size_last "rig_debug on 2" "D11: I/O waits for a path that may yet tell its size"
+testcase t_port_offline "rig_debug on 2" "a disk whose port is offline is not told to start"
 testcase t_late_partitions "rig_debug on 1 num_parts=1" \
 	"the partitions are read when there is a path for that"
 testcase t_other_id "rig_debug on 2 lbpu=1 lbpws=1" \
