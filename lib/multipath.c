@@ -625,7 +625,7 @@ static void mpath_update_path(struct mpath_device *path)
 	WRITE_ONCE(path->transport, transport);
 	path->returned = returned || (path->returned && usable);
 	if (!usable)
-		path->sizeless = false;
+		WRITE_ONCE(path->sizeless, false);
 	if (returned && path->listed && path->failed)
 		mod_delayed_work(mpath_test_wq, &path->test_work, 0);
 
@@ -691,7 +691,7 @@ void mpath_give_up_size(struct mpath_device *path)
 	unsigned long flags;
 
 	spin_lock_irqsave(&head->lock, flags);
-	path->sizeless = !path->sized;
+	WRITE_ONCE(path->sizeless, !path->sized);
 	mpath_update_path(path);
 	spin_unlock_irqrestore(&head->lock, flags);
 }
@@ -947,6 +947,18 @@ static void mpath_arrange_retry(struct mpath_device *path, struct mpath_io *io,
 }
 
 /*
+ * What is turned down before its path begins with it, because that has been lost
+ * meanwhile, is as it was. It may happen to it any number of times.
+ */
+static bool mpath_has_tried(struct mpath_device *path, struct mpath_io *io,
+			    blk_status_t status)
+{
+	lockdep_assert_held(&path->head->lock);
+
+	return status != BLK_STS_OFFLINE || io->losses == path->losses;
+}
+
+/*
  * A bio has failed on @path: give it to another try, if that may help. The
  * worker sends it, as completion neither sleeps nor looks anything up.
  */
@@ -961,15 +973,16 @@ static noinline bool mpath_failover(struct mpath_device *path,
 	/* No error, but that the issuer did not want to wait. */
 	if (status == BLK_STS_AGAIN)
 		return false;
-	again = mpath_is_path_error(status) && ++io->tries < MPATH_MAX_TRIES;
-	if (again)
-		trace_mpath_failover(path, io->clone.bi_private, status);
 
 	spin_lock_irqsave(&head->lock, flags);
+	if (mpath_has_tried(path, io, status))
+		io->tries++;
+	again = mpath_is_path_error(status) && io->tries < MPATH_MAX_TRIES;
 	path->nr_errors++;
 	path->last_error = status;
 	path->last_error_at = ktime_get_real_seconds();
 	if (again) {
+		trace_mpath_failover(path, io->clone.bi_private, status);
 		path->nr_failovers++;
 		head->nr_failovers++;
 		mpath_arrange_retry(path, io, status);
@@ -1531,6 +1544,63 @@ static void mpath_removal_work(struct work_struct *work)
 	module_put(owner);
 }
 
+/* Its device is as much in use as that of a disk that is not over paths. */
+static void mpath_pin(struct mpath_device *path)
+{
+	lockdep_assert_held(&path->head->lock);
+
+	path->pinned = try_module_get(path->owner);
+}
+
+static void mpath_unpin(struct mpath_device *path)
+{
+	lockdep_assert_held(&path->head->lock);
+
+	if (path->pinned)
+		module_put(path->owner);
+	path->pinned = false;
+}
+
+/**
+ * mpath_open_disk - to be called by the ->open of a head's disk, if it succeeds
+ * @disk: the disk
+ *
+ * As long as it is open, the modules that its paths need stay loaded.
+ *
+ * Context: process.
+ */
+void mpath_open_disk(struct gendisk *disk)
+{
+	struct mpath_head *head = disk->private_data;
+	struct mpath_device *path;
+
+	spin_lock_irq(&head->lock);
+	if (!head->nr_openers++)
+		list_for_each_entry(path, &head->paths, entry)
+			mpath_pin(path);
+	spin_unlock_irq(&head->lock);
+}
+EXPORT_SYMBOL_GPL(mpath_open_disk);
+
+/**
+ * mpath_release_disk - the ->release of a head's disk
+ * @disk: the disk, dead or not
+ *
+ * Context: process.
+ */
+void mpath_release_disk(struct gendisk *disk)
+{
+	struct mpath_head *head = disk->private_data;
+	struct mpath_device *path;
+
+	spin_lock_irq(&head->lock);
+	if (!--head->nr_openers)
+		list_for_each_entry(path, &head->paths, entry)
+			mpath_unpin(path);
+	spin_unlock_irq(&head->lock);
+}
+EXPORT_SYMBOL_GPL(mpath_release_disk);
+
 /**
  * mpath_free_disk - the ->free_disk of a head's disk
  * @disk: the disk, with no user left
@@ -1560,6 +1630,8 @@ static void mpath_scan_work(struct work_struct *work)
 	if (head->scan_due)
 		WRITE_ONCE(head->scan_due,
 			   bdev_disk_changed(disk, false) == -EIO);
+	/* There may be no opener, whose close would forget what has been read. */
+	invalidate_bdev(disk->part0);
 	mutex_unlock(&disk->open_mutex);
 }
 
@@ -1635,6 +1707,10 @@ static bool mpath_stack_limits(struct mpath_head *head,
 	return found;
 }
 
+/* Features of a queue that have a file in sysfs. */
+#define MPATH_SETTABLE	(BLK_FEAT_IO_STAT | BLK_FEAT_ROTATIONAL | \
+			 BLK_FEAT_ADD_RANDOM | BLK_FEAT_STABLE_WRITES)
+
 /*
  * What all paths can do. The queue is not frozen: a bio that was split to the
  * old limits is split again where it does not fit, and a freeze would wait for
@@ -1646,16 +1722,18 @@ static void mpath_update_limits(struct mpath_head *head)
 	struct request_queue *q = head->disk->queue;
 	struct queue_limits old, lim;
 	unsigned long ra_pages;
+	blk_features_t set;
 
 	old = queue_limits_start_update(q);
 	mpath_init_limits(&lim);
-	if (!(old.features & BLK_FEAT_IO_STAT))
-		lim.features &= ~BLK_FEAT_IO_STAT;
 	if (!mpath_stack_limits(head, &lim)) {
 		queue_limits_cancel_update(q);
 		return;
 	}
 	/* what the administrator has set on the head, not on a path */
+	set = (old.features ^ head->stacked) & MPATH_SETTABLE;
+	head->stacked = lim.features;
+	lim.features = (lim.features & ~set) | (old.features & set);
 	lim.max_user_sectors = old.max_user_sectors;
 	lim.max_user_discard_sectors = old.max_user_discard_sectors;
 	lim.flags |= old.flags & BLK_FLAG_WRITE_CACHE_DISABLED;
@@ -1725,13 +1803,14 @@ static bool mpath_path_fits(struct mpath_head *head, struct mpath_device *path)
 	       get_capacity(path->disk) >= get_capacity(head->disk);
 }
 
-static void mpath_set_mismatch(struct mpath_device *path, bool mismatch)
+static void mpath_set_mismatch(struct mpath_device *path, bool sized,
+			       bool mismatch)
 {
 	struct mpath_head *head = path->head;
 
 	spin_lock_irq(&head->lock);
-	WRITE_ONCE(path->sized, get_capacity(path->disk));
-	path->sizeless &= !path->sized;
+	WRITE_ONCE(path->sized, sized);
+	WRITE_ONCE(path->sizeless, path->sizeless && !sized);
 	path->mismatch = mismatch;
 	mpath_update_path(path);
 	spin_unlock_irq(&head->lock);
@@ -1751,7 +1830,7 @@ static void mpath_check_path(struct mpath_device *path)
 			(u64)get_capacity(head->disk),
 			queue_logical_block_size(head->disk->queue));
 	path->warned = warn;
-	mpath_set_mismatch(path, mismatch);
+	mpath_set_mismatch(path, get_capacity(path->disk), mismatch);
 }
 
 static void mpath_update_read_only(struct mpath_head *head)
@@ -1810,6 +1889,7 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
 
+	head->stacked = lim.features;
 	disk->private_data = head;
 	set_capacity(disk, get_capacity(path->disk));
 	set_disk_ro(disk, get_disk_ro(path->disk));
@@ -1817,10 +1897,11 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	head->ops->init_disk(head, disk);
 
 	/* Whoever hears of the disk may read it at once. */
-	mpath_set_mismatch(path, false);
+	mpath_set_mismatch(path, true, false);
 	ret = device_add_disk(head->parent, disk, head->groups);
 	if (ret) {
-		mpath_set_mismatch(path, true);
+		/* As if it had not been asked: it may be the only one there is. */
+		mpath_set_mismatch(path, false, true);
 		put_disk(disk);
 		return ret;
 	}
@@ -1885,8 +1966,10 @@ static int mpath_revalidate_locked(struct mpath_head *head)
  * carries no I/O until it fits.
  *
  * Context: process, may sleep.
+ * Return: 0, or an errno if there is no disk yet and none could be made; to be
+ * called again then.
  */
-void mpath_revalidate(struct mpath_head *head)
+int mpath_revalidate(struct mpath_head *head)
 {
 	int ret;
 
@@ -1896,6 +1979,7 @@ void mpath_revalidate(struct mpath_head *head)
 	if (ret)
 		pr_err("no disk could be made for %s, error %d\n",
 		       dev_name(head->parent), ret);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(mpath_revalidate);
 
@@ -1922,6 +2006,8 @@ static void mpath_list_path(struct mpath_device *path)
 	/* until it has been compared with the disk */
 	path->mismatch = true;
 	list_add_tail_rcu(&path->entry, &head->paths);
+	if (head->nr_openers)
+		mpath_pin(path);
 	mpath_update_path(path);
 	spin_unlock_irq(&head->lock);
 }
@@ -1935,6 +2021,7 @@ static void mpath_unlist_path(struct mpath_device *path)
 	spin_lock_irq(&head->lock);
 	path->listed = false;
 	list_del_rcu(&path->entry);
+	mpath_unpin(path);
 	mpath_update_path(path);
 	spin_unlock_irq(&head->lock);
 }
@@ -2031,6 +2118,8 @@ EXPORT_SYMBOL_GPL(mpath_join);
  * mpath_add_path - let a member carry I/O
  * @path: a path that has joined
  * @disk: its disk, added; must stay until mpath_leave() has returned
+ * @owner: module of the driver that carries its commands; pinned while the
+ *	head's disk is open
  * @numa_node: node that it is attached to, or NUMA_NO_NODE
  * @nr_active: counter of the target port that the path leads to, there for as
  *	long as the path is; or NULL if the path is a port of its own
@@ -2042,12 +2131,13 @@ EXPORT_SYMBOL_GPL(mpath_join);
  * Return: 0, or an errno if the head's disk could not be made.
  */
 int mpath_add_path(struct mpath_device *path, struct gendisk *disk,
-		   int numa_node, atomic_t *nr_active)
+		   struct module *owner, int numa_node, atomic_t *nr_active)
 {
 	struct mpath_head *head = path->head;
 	int ret;
 
 	path->disk = disk;
+	path->owner = owner;
 	path->numa_node = numa_node;
 	if (nr_active)
 		path->nr_active = nr_active;

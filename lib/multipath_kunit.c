@@ -1071,10 +1071,10 @@ static void mpath_kunit_sizeless_path(struct kunit *test)
 	mutex_lock(&ctx->head->mutex);
 	mpath_give_up_size(path);
 	ctx->paths[0].bdev.bd_nr_sectors = 8;
-	mpath_set_mismatch(path, false);
+	mpath_set_mismatch(path, true, false);
 	KUNIT_EXPECT_EQ(test, path->state, MPATH_OPTIMIZED);
 	ctx->paths[0].bdev.bd_nr_sectors = 0;
-	mpath_set_mismatch(path, true);
+	mpath_set_mismatch(path, false, true);
 	KUNIT_EXPECT_EQ(test, path->state, MPATH_UNKNOWN);
 	mutex_unlock(&ctx->head->mutex);
 }
@@ -1518,6 +1518,65 @@ static void mpath_kunit_tries_are_bounded(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 1);
 	KUNIT_EXPECT_EQ(test, mpath_kunit_error(ctx, 0), -ENOLINK);
 	KUNIT_EXPECT_TRUE(test, bio_list_empty(&head->parked));
+}
+
+/* Those that its path has not begun with are none. */
+static void mpath_kunit_turned_down(struct kunit *test)
+{
+	struct mpath_kunit *ctx = test->priv;
+	struct mpath_head *head = ctx->head;
+	struct mpath_io *io;
+	unsigned int i;
+
+	mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
+	io = mpath_kunit_io(test, 0, REQ_OP_WRITE);
+
+	for (i = 0; i < 2 * MPATH_MAX_TRIES; i++) {
+		mpath_kunit_send(io, mpath_get_path(head));
+		KUNIT_ASSERT_NOT_NULL(test, io->path);
+		mpath_kunit_set_state(ctx, 0, MPATH_BLOCKED, false);
+		io->clone.bi_status = BLK_STS_OFFLINE;
+		mpath_end_clone(&io->clone);
+		KUNIT_ASSERT_PTR_EQ(test, bio_list_pop(&head->parked),
+				    &io->clone);
+		head->nr_parked--;
+		KUNIT_ASSERT_EQ(test, mpath_renew_clone(io), 0);
+		mpath_kunit_set_state(ctx, 0, MPATH_OPTIMIZED, false);
+	}
+	KUNIT_EXPECT_EQ(test, io->tries, 0);
+
+	/* Unless it is the path that claims to be good. */
+	mpath_kunit_send(io, mpath_get_path(head));
+	io->clone.bi_status = BLK_STS_OFFLINE;
+	mpath_end_clone(&io->clone);
+	KUNIT_EXPECT_EQ(test, io->tries, 1);
+	KUNIT_EXPECT_EQ(test, ctx->paths[0].path.state, MPATH_FAILED);
+	mpath_kunit_end_parked(ctx);
+}
+
+/* D16: what an opener pins. There is no module here, so none is counted. */
+static void mpath_kunit_openers(struct kunit *test)
+{
+	struct mpath_kunit *ctx = test->priv;
+	struct gendisk *disk = &ctx->paths[0].disk;
+	struct mpath_device *path[2];
+
+	disk->private_data = ctx->head;
+	path[0] = mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
+	KUNIT_EXPECT_FALSE(test, path[0]->pinned);
+
+	mpath_open_disk(disk);
+	mpath_open_disk(disk);
+	KUNIT_EXPECT_TRUE(test, path[0]->pinned);
+	path[1] = mpath_kunit_list(test, 1, MPATH_OPTIMIZED);
+	KUNIT_EXPECT_TRUE(test, path[1]->pinned);
+	mpath_kunit_unlist(path[0]);
+	KUNIT_EXPECT_FALSE(test, path[0]->pinned);
+
+	mpath_release_disk(disk);
+	KUNIT_EXPECT_TRUE(test, path[1]->pinned);
+	mpath_release_disk(disk);
+	KUNIT_EXPECT_FALSE(test, path[1]->pinned);
 }
 
 static void mpath_kunit_no_path_for_bio(struct kunit *test)
@@ -1967,6 +2026,8 @@ static struct kunit_case mpath_kunit_cases[] = {
 	KUNIT_CASE(mpath_kunit_disabled),
 	KUNIT_CASE(mpath_kunit_counters),
 	KUNIT_CASE(mpath_kunit_tries_are_bounded),
+	KUNIT_CASE(mpath_kunit_turned_down),
+	KUNIT_CASE(mpath_kunit_openers),
 	KUNIT_CASE(mpath_kunit_no_path_for_bio),
 	KUNIT_CASE(mpath_kunit_change_wakes),
 	KUNIT_CASE(mpath_kunit_parked_keep_order),

@@ -232,17 +232,18 @@ EXPORT_SYMBOL_GPL(scsi_mpath_path_state);
 static void scsi_mpath_queue_check(struct scsi_mpath_device *smdev,
 				   unsigned long delay)
 {
-	if (test_and_set_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags)) {
+	unsigned long flags;
+
+	spin_lock_irqsave(&smdev->lock, flags);
+	if (test_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags)) {
 		/* If that is for later: it hands on its reference. */
 		if (!delay && cancel_delayed_work(&smdev->check_work))
 			queue_delayed_work(scsi_mpath_wq, &smdev->check_work, 0);
-		return;
+	} else if (!scsi_device_get(smdev->sdev)) {
+		set_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags);
+		queue_delayed_work(scsi_mpath_wq, &smdev->check_work, delay);
 	}
-	if (scsi_device_get(smdev->sdev)) {
-		clear_bit(SCSI_MPATH_CHECK_QUEUED, &smdev->flags);
-		return;
-	}
-	queue_delayed_work(scsi_mpath_wq, &smdev->check_work, delay);
+	spin_unlock_irqrestore(&smdev->lock, flags);
 }
 
 /* From now on it is asked as soon, and as often, as a new one. */
@@ -264,7 +265,8 @@ static bool scsi_mpath_check_later(struct scsi_mpath_device *smdev)
 		return true;
 	if (delay > SCSI_MPATH_CHECK_MAX)
 		return false;
-	WRITE_ONCE(smdev->check_delay, 2 * delay);
+	/* Unless it is to be asked anew. */
+	cmpxchg(&smdev->check_delay, delay, 2 * delay);
 	scsi_mpath_queue_check(smdev, delay);
 	return true;
 }
@@ -623,7 +625,7 @@ static bool scsi_mpath_is_left(struct scsi_device *sdev)
  * the device handler's commands, which would hold up the others.
  *
  * Context: any.
- * Return: BLK_STS_OK; BLK_STS_TRANSPORT, with which the request is to end;
+ * Return: BLK_STS_OK; BLK_STS_OFFLINE, with which the request is to end;
  * BLK_STS_RESOURCE if it has to wait, see __scsi_mpath_budget().
  */
 blk_status_t __scsi_mpath_may_queue(struct scsi_device *sdev,
@@ -633,8 +635,11 @@ blk_status_t __scsi_mpath_may_queue(struct scsi_device *sdev,
 
 	if (unlikely(scsi_mpath_is_left(sdev)) && scsi_mpath_is_path(sdev) &&
 	    scsi_mpath_fails_fast(req) &&
-	    (scsi_mpath_is_clone(req) || scsi_mpath_is_stuck(sdev)))
-		return BLK_STS_TRANSPORT;
+	    (scsi_mpath_is_clone(req) || scsi_mpath_is_stuck(sdev))) {
+		/* Nothing has been tried that the log should tell of. */
+		req->rq_flags |= RQF_QUIET;
+		return BLK_STS_OFFLINE;
+	}
 	if (unlikely(scsi_mpath_is_no_budget(scmd->budget_token)))
 		return BLK_STS_RESOURCE;
 	return BLK_STS_OK;

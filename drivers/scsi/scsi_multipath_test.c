@@ -488,13 +488,13 @@ static void scsi_mpath_test_queue_check(struct kunit *test,
 		scsi_mpath_test_set_origin(tcmnd, i);
 		tcmnd->scmd.budget_token = 0;
 		KUNIT_EXPECT_EQ_MSG(test, scsi_mpath_test_errno(sdev, tcmnd),
-				    down ? -ENOLINK : 0,
+				    down ? -ENODEV : 0,
 				    "joined %u, blocked %u, %s, origin %u",
 				    smdev->member, blocked,
 				    mpath_state_name(smdev->path.state), i);
 		tcmnd->scmd.budget_token = SCSI_MPATH_NO_BUDGET;
 		KUNIT_EXPECT_EQ(test, scsi_mpath_test_errno(sdev, tcmnd),
-				down ? -ENOLINK : -ENOMEM);
+				down ? -ENODEV : -ENOMEM);
 	}
 }
 

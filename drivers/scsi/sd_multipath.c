@@ -78,11 +78,15 @@ static void sd_mpath_put_path(struct scsi_disk *sdkp)
 	scsi_device_put(sdev);
 }
 
-/* as in sd_open() */
+/*
+ * As in sd_open(), but that nobody waits for the error handler of one path's
+ * host: I/O goes to other paths.
+ */
 static int sd_mpath_open(struct gendisk *disk, blk_mode_t mode)
 {
 	if (mode & BLK_OPEN_WRITE && test_bit(GD_READ_ONLY, &disk->state))
 		return -EROFS;
+	mpath_open_disk(disk);
 	return 0;
 }
 
@@ -203,6 +207,7 @@ static const struct pr_ops sd_mpath_pr_ops = {
 static const struct block_device_operations sd_mpath_fops = {
 	.owner		= THIS_MODULE,
 	.open		= sd_mpath_open,
+	.release	= mpath_release_disk,
 	.submit_bio	= mpath_submit_bio,
 	.free_disk	= mpath_free_disk,
 	.ioctl		= sd_mpath_ioctl,
@@ -224,7 +229,8 @@ static const struct attribute_group *sd_mpath_disk_groups[] = {
  */
 static bool sd_mpath_write_cache(struct mpath_device *path)
 {
-	return scsi_disk(path->disk)->WCE;
+	/* A scan of the path may be about to change it: another call follows. */
+	return data_race(scsi_disk(path->disk)->WCE);
 }
 
 static void sd_mpath_init_disk(struct mpath_head *mpath, struct gendisk *disk)
@@ -470,6 +476,7 @@ int sd_mpath_add(struct scsi_disk *sdkp)
 		return 0;
 
 	ret = mpath_add_path(&smdev->path, sdkp->disk,
+			     sdkp->device->host->hostt->module,
 			     dev_to_node(sdkp->device->host->dma_dev),
 			     &scsi_target(sdkp->device)->mpath_active);
 	if (ret) {
@@ -521,11 +528,12 @@ void sd_mpath_forget(struct scsi_disk *sdkp)
 void sd_mpath_revalidate(struct scsi_disk *sdkp)
 {
 	struct scsi_mpath_device *smdev = sdkp->device->scsi_mpath_dev;
+	int ret;
 
 	if (!sdkp->mpath)
 		return;
-	mpath_revalidate(smdev->path.head);
-	scsi_mpath_size_asked(smdev, get_capacity(sdkp->disk));
+	ret = mpath_revalidate(smdev->path.head);
+	scsi_mpath_size_asked(smdev, !ret && get_capacity(sdkp->disk));
 }
 
 /**

@@ -134,8 +134,8 @@ enum mpath_life {
  *	queue of its disk must always claim one: the block layer would drop a
  *	flush that another path is the reason for. May sleep.
  * @init_disk: Give the disk its name, numbers and fops. The latter must have
- *	mpath_submit_bio() and mpath_free_disk(); ->private_data is the head.
- *	May sleep.
+ *	mpath_submit_bio(), mpath_release_disk() and mpath_free_disk(), and call
+ *	mpath_open_disk(); ->private_data is the head. May sleep.
  * @left: A path is not usable any more. The driver may let go of what it has not
  *	begun yet, for other paths to take. Called in any context, with a
  *	spinlock held; must not sleep. Optional.
@@ -185,6 +185,7 @@ struct mpath_done {
  * @ref: a reference for each bio on the path
  * @drained: @ref is down to zero
  * @index: number of the path within its head, stable while it is a member
+ * @owner: module of the driver that carries the path's commands
  * @numa_node: node that the path is attached to
  * @nr_active: bios in flight to the target port that the path leads to,
  *	counted while the policy is queue-depth; shared by all paths to that port
@@ -193,6 +194,7 @@ struct mpath_done {
  * @state: what selection goes by; changed under the head's lock only
  * @preferred: the target prefers this path among its equals
  * @transport: what the driver said last
+ * @pinned: @owner cannot be unloaded, as the head's disk is open
  * @returned: it has said better things since it last asked
  * @listed: the path is in the head's list; under the head's mutex and lock
  * @announced: user space has been told that it is usable; under the head's mutex
@@ -226,6 +228,7 @@ struct mpath_device {
 	struct percpu_ref	ref;
 	struct completion	drained;
 	unsigned int		index;
+	struct module		*owner;
 	int			numa_node;
 	atomic_t		*nr_active;
 	atomic_t		own_active;
@@ -239,6 +242,7 @@ struct mpath_device {
 	bool			warned;
 
 	/* protected by the head's lock */
+	bool			pinned;
 	bool			returned;
 	bool			disabled;
 	bool			failed;
@@ -282,6 +286,7 @@ struct mpath_device {
  * @groups: attribute groups of the disk, mpath_disk_link_group among them
  * @disk: the disk, once it has been added, until it has been deleted; cleared
  *	under @lock
+ * @stacked: features of its queue as the paths would have them; under @mutex
  * @bio_pool: the clones
  * @iopolicy: &enum mpath_iopolicy
  * @current_path: per node, the path that numa last chose
@@ -298,6 +303,7 @@ struct mpath_device {
  * @delayed_removal_secs: how long the disk outlives its last path
  * @lock: taken in any context; nests inside @mutex
  * @paths: the paths that take part in selection; changed under @mutex and @lock
+ * @nr_openers: of the disk; under @lock
  * @outlook: &enum mpath_outlook, derived from @paths
  * @served_until: when @outlook was last SERVING (jiffies, in 64 bits)
  * @reported: the outlook that the log was last told
@@ -328,6 +334,7 @@ struct mpath_head {
 	const struct attribute_group **groups;
 
 	struct gendisk		*disk;
+	blk_features_t		stacked;
 	struct bio_set		bio_pool;
 	enum mpath_iopolicy	iopolicy;
 	struct mpath_device __rcu **current_path;
@@ -344,6 +351,7 @@ struct mpath_head {
 
 	spinlock_t		lock; /* states, parked bios */
 	struct list_head	paths;
+	unsigned int		nr_openers;
 	enum mpath_outlook	outlook;
 	u64			served_until;
 	enum mpath_outlook	reported;
@@ -415,14 +423,14 @@ void mpath_head_exit(struct mpath_head *head);
 
 int mpath_join(struct mpath_head *head, struct mpath_device *path);
 int mpath_add_path(struct mpath_device *path, struct gendisk *disk,
-		   int numa_node, atomic_t *nr_active);
+		   struct module *owner, int numa_node, atomic_t *nr_active);
 void mpath_leave(struct mpath_device *path);
 void mpath_forget(struct mpath_device *path);
 
 bool mpath_path_changed(struct mpath_device *path);
 void mpath_give_up_size(struct mpath_device *path);
 unsigned int mpath_outage_ms(struct mpath_head *head);
-void mpath_revalidate(struct mpath_head *head);
+int mpath_revalidate(struct mpath_head *head);
 void mpath_set_iopolicy(struct mpath_head *head, enum mpath_iopolicy iopolicy);
 void mpath_set_disabled(struct mpath_device *path, bool disabled);
 void mpath_path_nodes(struct mpath_device *path, nodemask_t *nodes);
@@ -432,6 +440,8 @@ struct mpath_device *mpath_get_path(struct mpath_head *head);
 void mpath_put_path(struct mpath_device *path);
 
 void mpath_submit_bio(struct bio *bio);
+void mpath_open_disk(struct gendisk *disk);
+void mpath_release_disk(struct gendisk *disk);
 void mpath_free_disk(struct gendisk *disk);
 
 int mpath_parse_iopolicy(const char *name);

@@ -88,7 +88,7 @@ struct scsi_mpath_head {
  * @lock: protects @joined, @away and @checking; taken in any context
  * @joined: @path is a member of a head
  * @member: from then on, and until no bio of the head is on the path
- * @flags: SCSI_MPATH_CHECK_QUEUED, SCSI_MPATH_SCAN_DUE
+ * @flags: SCSI_MPATH_CHECK_QUEUED, set under @lock, and SCSI_MPATH_SCAN_DUE
  * @away: the scsi_device has not been running since it was last looked at
  * @checking: it is about to be looked at; gets no I/O until then
  * @attached: counts as a user of @head

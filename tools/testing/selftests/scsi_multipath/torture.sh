@@ -416,7 +416,7 @@ lio_round() {
 lio_settle() {
 	local i jobs=()
 
-	event "settle $1"
+	event "${2:-settle} $1"
 	for ((i = 1; i <= paths[$1]; i++)); do jobs+=("heal $1 $i"); down[i]=0; done
 	together "${jobs[@]}"
 	for ((i = 1; i <= paths[$1]; i++)); do confirm path_usable "$1" "$i"; done
@@ -459,7 +459,7 @@ drive_kept() {
 		draw 4
 		((lot)) || lio_settle "$head"
 	done
-	lio_settle "$head"
+	lio_settle "$head" "at last, settle"
 }
 
 # The model says that there is a path, and there is none.
@@ -544,14 +544,14 @@ drive_debug() {
 		draw 4
 		((lot)) || debug_settle
 	done
-	debug_settle
+	debug_settle "at last, settle"
 }
 add_host() { echo 1 >$debug_driver/add_host; }
 
 debug_settle() {
 	local jobs=()
 
-	event "settle a and b"
+	event "${1:-settle} a and b"
 	for (( ; present < hosts; present++)); do add_host; done
 	for l in a b; do
 		for ((h = 0; h < hosts; h++)); do jobs+=("heal $l $h"); down[$l$h]=0; done
@@ -697,7 +697,7 @@ writes() {
 		draw "${paths[$head]}"
 		i=$((lot + 1))
 		((i < 3)) || [[ $head != [ab] ]] || i=1
-		draw 12
+		draw 13
 		d=/dev/null
 		case $lot in
 		0)	one_of round-robin queue-depth round-robin numa
@@ -736,6 +736,12 @@ writes() {
 		11)	one_of 4 16 64
 			event "queue_depth of $head$i: $lot"
 			set_sdev $head $i queue_depth $lot ;;
+		12)	one_of 8 128 1024
+			event "optimal_sectors of the target of $head: $lot"
+			[[ $head == [ab] ]] || {
+				echo $lot >"${back[$head]}/attrib/optimal_sectors"
+				shake_rescan $head $i
+			} ;;
 		esac 2>/dev/null
 		pause 6
 	done
