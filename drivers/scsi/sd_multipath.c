@@ -230,7 +230,7 @@ static const struct attribute_group *sd_mpath_disk_groups[] = {
 static bool sd_mpath_write_cache(struct mpath_device *path)
 {
 	/* A scan of the path may be about to change it: another call follows. */
-	return data_race(scsi_disk(path->disk)->WCE);
+	return data_race(!!scsi_disk(path->disk)->WCE);
 }
 
 static void sd_mpath_init_disk(struct mpath_head *mpath, struct gendisk *disk)
