@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 
 T ?=
-export KSRC PATCH V K LIMIT N SEED MINUTES MAX_PATHS KERNEL HOOK EVENTS DISKS LUNS CONFIG
+export KSRC PATCH V K LIMIT N SEED MINUTES MAX_PATHS LIES KERNEL HOOK EVENTS DISKS LUNS CONFIG
 
 help:
 	@echo 'make run           build the kernel, boot it, and show a multipath disk that loses its paths'
@@ -14,6 +14,7 @@ help:
 	@echo 'make debian        a test that make test leaves out: a Debian system on a multipath disk'
 	@echo 'make torture       everything at once, at random; SEED=N, MINUTES=N (10): see the test;'
 	@echo '                   KERNEL=kcsan: for data races'
+	@echo 'make fuzz          a target whose answers are changed at random; SEED=N, LIES=N (2000)'
 	@echo 'make mutants       is each test able to fail? T=PATTERN: these defects only'
 	@echo 'make deb           Debian packages of the patched kernel, of Debian'"'"'s configuration;'
 	@echo '                   CONFIG=FILE: of that one'
@@ -46,6 +47,9 @@ debian:
 torture: tree
 	@dev/torture
 
+fuzz: tree
+	@dev/fuzz
+
 mutants: tree
 	@dev/mutants/run $(T)
 
@@ -71,4 +75,4 @@ clean:
 	rm -rf build/lean build/debug build/plain* build/fast* build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz build/deb build/debian
 	@[ ! -e build/linux ] || git -C build/linux worktree prune
 
-.PHONY: help run test shell bench debian torture mutants deb series check-series tree refresh build clean
+.PHONY: help run test shell bench debian torture fuzz mutants deb series check-series tree refresh build clean

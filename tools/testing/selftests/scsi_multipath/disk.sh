@@ -107,6 +107,27 @@ t_atomic() {
 	ok_if "atomic writes" "$(</sys/block/sda/queue/atomic_write_max_bytes) > 0"
 }
 
+# What is set on the disk stays so, whatever its paths do.
+t_disk_settings() {
+	local f v q=/sys/block/sda/queue
+	local -a settings old
+
+	for f in iostats add_random rotational stable_writes; do
+		read -r v <$q/$f
+		settings+=("$f=$((!v))")
+	done
+	settings+=(max_sectors_kb=64 discard_max_bytes=1048576 "write_cache=write through"
+		read_ahead_kb=512)
+	for f in "${settings[@]}"; do old+=("${f%%=*}=$(<"$q/${f%%=*}")"); done
+	for f in "${settings[@]}"; do echo "${f#*=}" >"$q/${f%%=*}"; done
+	ask_state $h0
+	down_delete $h1
+	up_delete $h1
+	wait_for 20 usable $h1 || fail "$h1 is $(state $h1)"
+	for f in "${settings[@]}"; do is "${f%%=*}" "${f#*=}" "$(<"$q/${f%%=*}")"; done
+	for f in "${old[@]}"; do echo "${f#*=}" >"$q/${f%%=*}"; done
+}
+
 # What is set on a path's scsi_disk by hand holds for the disk: that it is not
 # told of a write cache would lose flushes.
 t_path_settings() {
@@ -555,6 +576,7 @@ testcase t_limits "rig_debug on 2 physblk_exp=3 lbpu=1 lbpws=1" \
 	"D11, D12: limits are those of the paths"
 testcase t_integrity "rig_debug on 2 dif=1 dix=1" "D12: protection information"
 testcase t_atomic "rig_debug on 2 atomic_wr=1" "D12: atomic writes are those of the paths"
+testcase t_disk_settings "rig_debug on 2 lbpu=1 lbpws=1" "D12: what is set on the disk stays"
 testcase t_path_settings "rig_debug on 2 lbpu=1 lbpws=1" \
 	"D11, D12: what is set on a path holds for the disk"
 testcase t_refusal "rig_debug on 2 lbpu=1 lbpws=1" \

@@ -20,7 +20,7 @@ h0=0:0:0:0 h1=1:0:0:0
 read=0x28 write=0x2a
 
 rig_errors() {
-	rig_debug on 2
+	rig_debug on 2 "$@"
 	wait_for 10 state_is $h0 optimized
 	wait_for 10 state_is $h1 non-optimized
 }
@@ -89,6 +89,27 @@ t_path_errors() {
 			renew $h0
 		done
 	done <<<"$path_errors"
+}
+
+# The same for what has no data.
+t_other_commands() {
+	local op error command before
+
+	while read -r op command; do
+		[[ -n $op ]] || continue
+		for error in "1 0 0 0 0 0" "0xf 0 0 0 0 0" "0 0 2 2 4 0xc"; do
+			before=$(failovers)
+			inject $h0 "2 -1 $op $error"
+			$command "/dev/$(head_disk)" || fail "$command, $error: it has failed"
+			is "$command, $error: left of the rule" 0 "$(rule_left $h0 2 $op)"
+			is "$command, $error: failovers" $((before + 1)) "$(failovers)"
+			renew $h0
+		done
+	done <<-END
+		0x35 sync
+		0x42 blkdiscard -o 1M -l 1M
+		0x93 blkdiscard -z -o 2M -l 1M
+	END
 }
 
 issuers_errors="
@@ -435,6 +456,8 @@ t_bounded_time() {
 }
 
 testcase t_path_errors rig_errors "B5, B10, C16, C17: an error of the path: the other path at once"
+testcase t_other_commands "rig_errors lbpu=1 lbpws=1" \
+	"B5: a flush, a discard and zeroes: the other path at once"
 testcase t_issuers_errors rig_errors \
 	"B5: an error of the medium, the target or the command is the issuer's"
 testcase t_passing_errors rig_errors "B5: what passes by itself leaves the path alone"

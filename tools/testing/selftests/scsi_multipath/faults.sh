@@ -4,10 +4,10 @@
 # Memory runs out as a path is made, or the disk over it: the logical unit stays,
 # in one way or the other, and all is well the next time.
 #
-#	FAULTS_MS=N	how long t_bind and t_scan may take each; default 90000 and
-#			60000. With 10000000 they get to the end: every allocation.
+#	FAULTS_MS=N	how long t_bind, t_late and t_scan may take each; default
+#			90000, 60000 and 60000. With 10000000 they get to the end: every allocation.
 #
-# guest-timeout: 700
+# guest-timeout: 780
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -168,6 +168,36 @@ t_scan() {
 	loud
 	ok_if "there were faults" "hits > 2"
 }
+
+# The same for a disk that is made late, when its first path has a size.
+t_late() {
+	local i n op hits=0 top=0 start=$EPOCHREALTIME
+
+	prepare
+	quiet
+	for ((i = 0; i < 307; i++)); do
+		n=$((1 + i * 89 % 307))
+		(($(elapsed "$start") < ${FAULTS_MS:-60000})) || break
+		down_unbind $h1
+		down_unbind $h0
+		wait_for 10 no_disk || fail "fault $n: the disk stays"
+		for op in 0x25 0x9e; do inject $h0 "2 -40 $op 1 0 0 0 0 0"; done
+		echo $h0 >$bind
+		no_disk || fail "fault $n: a disk without a size"
+		for op in 0x25 0x9e; do uninject $h0 2 $op; done
+		with_fault $n "$(sdev $h0)/rescan" 1
+		((left)) || hits=$((hits + 1)) top=$((n > top ? n : top))
+		wait_for 30 has_head || fail "fault $n: there is no disk"
+		wait_for 20 usable $h0 || fail "fault $n: $h0 is $(state $h0)"
+		is "fault $n: read" none "$(errno_of read_block "$(head_disk)")"
+		up_unbind $h1
+		wait_for 20 have_paths 2 || fail "fault $n: there are not two paths"
+	done
+	note "$hits faults, up to allocation $top"
+	loud
+	ok_if "there were faults" "hits > 2"
+}
+has_head() { head_disk >/dev/null; }
 
 slab=/sys/kernel/slab/request_queue/failslab
 
@@ -405,6 +435,7 @@ t_sysfs() {
 
 testcase t_plain rig_faults "A8, A10, A17: no disk can be made over a path, it is a disk itself"
 testcase t_bind rig_faults "A1, A2, A7, A8, A10, A17: memory runs out as sd makes a disk"
+testcase t_late rig_faults "A1, A7, A17: memory runs out as a path has its size at last"
 testcase t_scan rig_faults "A1, A2, A17: memory runs out as a device is found"
 testcase t_sysfs rig_faults \
 	"A17, C13: memory runs out as files are read and written, and devices looked at"

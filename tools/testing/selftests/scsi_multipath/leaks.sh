@@ -85,7 +85,8 @@ t_rounds() {
 	ok_if "per-CPU memory has not grown" "$(percpu_kb) - percpu <= 200"
 	# What comes and goes by itself hides a few objects, as many as a slow machine
 	# has rounds.
-	((i >= 100)) || return 0
+	((n >= 100)) || return 0
+	((i >= 100)) || skip "$i rounds, too few to tell what is left in the slab"
 	wait_for 30 nothing_left "$i" ||
 		fail "objects that are left: $(head -n 5 "$tmp/left" | xargs)"
 	note "objects more than before: $(head -n 5 "$tmp/left" | xargs)"

@@ -210,36 +210,52 @@ stop_writes() {
 goes_on() { local n; n=$(disk_stat sda 5); wait_for 20 writes_above $((n + 3)); }
 writes_above() { (($(disk_stat sda 5) > $1)); }
 
-# What there is I/O for, or who has the disk open, keeps sd. The driver of the
-# paths may go at any time: with a delay, the disk waits for another one.
+# Who has the disk open, or does I/O on it, keeps sd and the driver of the paths,
+# as with a disk that is not over paths. The latter goes once it has no path there,
+# and the disk waits for another one.
 t_rmmod_io() {
 	local i
 
 	scsi_is_module || skip "SCSI is built in"
 	is "the disk" sda "$(head_disk)"
 	exec 9</dev/sda
-	! rmmod_quiet sd_mod || fail "sd has been unloaded below an open disk"
+	not_unloaded "below an open disk"
+	up_again
+	not_unloaded "below an open disk that has got a path"
 	exec 9<&-
 	delay 600
 	start_writes
 	for i in 1 2 3; do
-		unload scsi_debug || fail "round $i: scsi_debug cannot be unloaded below I/O"
+		not_unloaded "below I/O"
+		lose_hosts
 		wait_for 10 some_parked || fail "round $i: no write waits"
 		! rmmod_quiet sd_mod || fail "round $i: sd has been unloaded below parked I/O"
+		unload scsi_debug || fail "round $i: scsi_debug cannot be unloaded below parked I/O"
 		load_debug
 		goes_on || fail "round $i: there are no writes"
-		! rmmod_quiet sd_mod || fail "round $i: sd has been unloaded below I/O"
 	done
 	stop_writes
 	# and without a delay it goes with its paths
 	delay 0
 	fio_start
-	unload scsi_debug || fail "scsi_debug cannot be unloaded below I/O"
+	lose_hosts
 	wait_for 10 no_heads || fail "the disk stays"
 	wait_for 20 gone "$fio_pid" || fail "I/O does not end"
 	! wait "$fio_pid" || fail "I/O goes on without a path"
+	unload scsi_debug || fail "scsi_debug cannot be unloaded"
 	load_debug
 }
+# Refused is what would take the last path away, whatever has come and gone.
+not_unloaded() {
+	! rmmod_quiet sd_mod || fail "sd has been unloaded $1"
+	! rmmod_quiet scsi_debug || fail "scsi_debug has been unloaded $1"
+}
+up_again() {
+	down_delete $h0
+	up_delete $h0
+	down_delete $h1
+}
+lose_hosts() { echo -2 >$debug_driver/add_host; }
 load_debug() { rig_debug on 2; }
 
 # Paths that are only offline: the same delay counts.

@@ -12,6 +12,7 @@
 #			and software emulation 200 in all are what a machine can do
 #	HOOK=lie	take the last path of a disk that is to keep one: must fail
 #	HOOK=corrupt	change blocks behind the disks' backs: must fail
+#	HOOK=stale	put old blocks of disk e back, as if writes were lost: must fail
 #
 # There are six disks, a to f, or seven. Each has a driver, an actor that knows by its
 # model which paths are up, and leaves one path up at all times, another one each
@@ -1007,6 +1008,16 @@ corrupt() {
 	done
 }
 
+stale() {
+	local old=(if="$tmp/e.img" of="$tmp/e.old" bs=1M count=1 status=none)
+
+	while going_on; do
+		dd "${old[@]}" skip=1
+		nap 5
+		dd if="$tmp/e.old" of="$tmp/e.img" bs=1M seek=1 conv=notrunc status=none
+	done
+}
+
 t_torture() {
 	local head refs before start actors=() names=() p f stopped
 	declare -A seen since
@@ -1031,7 +1042,7 @@ t_torture() {
 		actors+=("$bg_pid")
 		names[bg_pid]=$p
 	done
-	[[ $hook != corrupt ]] || background actor x 50 corrupt
+	[[ $hook != @(corrupt|stale) ]] || background actor x 50 $hook
 
 	while ((EPOCHSECONDS < start + minutes * 60)); do look; done
 	: >"$tmp/stop"
