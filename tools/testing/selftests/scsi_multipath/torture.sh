@@ -1011,6 +1011,8 @@ corrupt() {
 stale() {
 	local old=(if="$tmp/e.img" of="$tmp/e.old" bs=1M count=1 status=none)
 
+	# all of them written
+	nap 90
 	while going_on; do
 		dd "${old[@]}" skip=1
 		nap 5
