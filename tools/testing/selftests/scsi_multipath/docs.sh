@@ -218,6 +218,7 @@ t_sizes() {
 	wait_for 20 usable 1:0:0:0 || fail "1:0:0:0 is $(state 1:0:0:0)"
 }
 
+t_limits() { run_section "Limits of this version"; }
 t_log() { run_section "Messages in the log"; }
 
 t_trouble() {
@@ -269,6 +270,7 @@ testcase t_off rig_docs "commands: Switching a path off"
 testcase t_alua rig_docs "commands: ALUA states"
 testcase t_events rig_docs "commands: Events"
 testcase t_sizes rig_docs "commands: Sizes and limits"
+testcase t_limits rig_docs "commands: Limits of this version"
 testcase t_log rig_docs "commands: Messages in the log"
 testcase t_rules rig_docs "udev takes the rules that are shown"
 testcase t_trouble rig_docs "commands: When something is not as expected"
