@@ -736,7 +736,8 @@ writes() {
 			echo $lot >$probe_secs ;;
 		11)	one_of 4 16 64
 			event "queue_depth of $head$i: $lot"
-			set_sdev $head $i queue_depth $lot ;;
+			# scsi_debug looks at hosts for that which are only just being added.
+			[[ $head == [ab] ]] || set_sdev $head $i queue_depth $lot ;;
 		12)	one_of 8 128 1024
 			event "optimal_sectors of the target of $head: $lot"
 			[[ $head == [ab] ]] || {
