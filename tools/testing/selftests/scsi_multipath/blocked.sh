@@ -273,13 +273,14 @@ t_logout() {
 
 # renew WANTED [NAME VALUE]...: have both sessions anew, with these timers
 renew() {
-	local wanted=$1 i
+	local wanted=$1 i hctl
 	shift
 
 	for i in 1 2; do
 		iscsi_renew $i "$@"
 		wait_for 30 have_paths 2 || fail "there are not two paths"
-		wait_for 30 usable "$(iscsi_hctl $i)" || fail "path $i is $(state "$(iscsi_hctl $i)")"
+		hctl=$(iscsi_hctl $i)
+		wait_for 30 usable "$hctl" || fail "path $i is $(state "$hctl")"
 		is "timers of session $i" "$wanted" "$(iscsi_timers $i)"
 	done
 	paths

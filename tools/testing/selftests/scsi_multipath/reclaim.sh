@@ -89,7 +89,7 @@ fill_memory() {
 
 	out=$(vmstat pswpout)
 	mkdir -p "$tmp/fill"
-	mount -t ramfs ramfs "$tmp/fill"
+	mount -t ramfs none "$tmp/fill"
 	until (($(vmstat pswpout) - out > 256)); do
 		dd if=/dev/zero bs=1M count=8 status=none >>"$tmp/fill/zeroes"
 	done
