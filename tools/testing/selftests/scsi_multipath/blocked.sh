@@ -320,24 +320,10 @@ cut_links() {
 	none_parked || fail "parked: $(parked)"
 }
 
-# What open-iscsi has if it is told nothing, until a session is given up.
+# What open-iscsi has if it is told nothing.
 t_defaults() {
 	renew "5 5 120"
 	cut_links
-
-	fio_start
-	gets_io "$h1"
-	iscsi_link 1 down
-	wait_for 60 state_is "$h1" blocked || fail "$h1 is $(state "$h1")"
-	goes_on
-	wait_for 240 state_is "$h1" offline || fail "$h1 is $(state "$h1")"
-	is "the device" transport-offline "$(<"$(sdev "$h1")/state")"
-	goes_on
-	iscsi_link 1 up
-	wait_for 60 usable "$h1" || fail "$h1 is $(state "$h1")"
-	gets_io "$h1"
-	fio_stop
-	none_parked || fail "parked: $(parked)"
 	renew "1 2 120" "${iscsi_quick[@]}"
 }
 
