@@ -1491,6 +1491,16 @@ static void mpath_kunit_counters(struct kunit *test)
 	mpath_kunit_end_parked(ctx);
 }
 
+/* Take a clone that is parked, and is the only one, as the worker would. */
+static void mpath_kunit_unpark(struct kunit *test, struct mpath_io *io)
+{
+	struct mpath_kunit *ctx = test->priv;
+
+	KUNIT_ASSERT_PTR_EQ(test, bio_list_pop(&ctx->head->parked), &io->clone);
+	ctx->head->nr_parked--;
+	KUNIT_ASSERT_EQ(test, mpath_renew_clone(io), 0);
+}
+
 static void mpath_kunit_tries_are_bounded(struct kunit *test)
 {
 	struct mpath_kunit *ctx = test->priv;
@@ -1509,10 +1519,7 @@ static void mpath_kunit_tries_are_bounded(struct kunit *test)
 		mpath_end_clone(&io->clone);
 		if (tries == MPATH_MAX_TRIES)
 			break;
-		KUNIT_ASSERT_PTR_EQ(test, bio_list_pop(&head->parked),
-				    &io->clone);
-		head->nr_parked--;
-		KUNIT_ASSERT_EQ(test, mpath_renew_clone(io), 0);
+		mpath_kunit_unpark(test, io);
 		mpath_path_tested(&ctx->paths[0].path, BLK_STS_OK);
 	}
 	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 1);
@@ -1537,10 +1544,7 @@ static void mpath_kunit_turned_down(struct kunit *test)
 		mpath_kunit_set_state(ctx, 0, MPATH_BLOCKED, false);
 		io->clone.bi_status = BLK_STS_OFFLINE;
 		mpath_end_clone(&io->clone);
-		KUNIT_ASSERT_PTR_EQ(test, bio_list_pop(&head->parked),
-				    &io->clone);
-		head->nr_parked--;
-		KUNIT_ASSERT_EQ(test, mpath_renew_clone(io), 0);
+		mpath_kunit_unpark(test, io);
 		mpath_kunit_set_state(ctx, 0, MPATH_OPTIMIZED, false);
 	}
 	KUNIT_EXPECT_EQ(test, io->tries, 0);
