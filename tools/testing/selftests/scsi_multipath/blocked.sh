@@ -196,17 +196,12 @@ t_given_up() {
 	none_parked || fail "parked: $(parked)"
 }
 
-# No path for a while, but the transport has given up none: all waits.
-t_all_blocked() {
-	paths
-	iscsi_wait_for 1 120
-	iscsi_wait_for 2 120
-	fio_start
-	gets_io "$h1"
-	gets_io "$h2"
+# cut_all SECONDS, in which the transport notices: no path for a while, but it has
+# given up none, so all waits. Ends fio.
+cut_all() {
 	iscsi_link 1 down
 	iscsi_link 2 down
-	wait_for 30 both_are blocked || fail "states: $(state "$h1") $(state "$h2")"
+	wait_for "$1" both_are blocked || fail "states: $(state "$h1") $(state "$h2")"
 	start_reader
 	wait_for 10 all_parked ||
 		fail "parked: $(parked) of $(xargs <"/sys/block/$(head_disk)/inflight")"
@@ -221,6 +216,16 @@ t_all_blocked() {
 	gets_io "$h2"
 	fio_stop
 	none_parked || fail "parked: $(parked)"
+}
+
+t_all_blocked() {
+	paths
+	iscsi_wait_for 1 120
+	iscsi_wait_for 2 120
+	fio_start
+	gets_io "$h1"
+	gets_io "$h2"
+	cut_all 30
 }
 
 # The transport gives all paths up: what has waited for them fails then.
@@ -303,21 +308,7 @@ cut_links() {
 	iscsi_link 1 up
 	wait_for 60 usable "$h1" || fail "$h1 is $(state "$h1")"
 	gets_io "$h1"
-
-	iscsi_link 1 down
-	iscsi_link 2 down
-	wait_for 60 both_are blocked || fail "states: $(state "$h1") $(state "$h2")"
-	start_reader
-	wait_for 10 all_parked || fail "parked: $(parked)"
-	! gone "$reader_pid" || fail "a read has ended with $(<"$tmp/errno")"
-	iscsi_link 1 up
-	iscsi_link 2 up
-	reader_ends 60 none
-	wait_for 60 both_are optimized || fail "states: $(state "$h1") $(state "$h2")"
-	gets_io "$h1"
-	gets_io "$h2"
-	fio_stop
-	none_parked || fail "parked: $(parked)"
+	cut_all 60
 }
 
 # What open-iscsi has if it is told nothing.
