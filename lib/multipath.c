@@ -1493,6 +1493,7 @@ static void mpath_bury(struct mpath_head *head)
 	mpath_flush_parked(head);
 	cancel_work_sync(&head->scan_work);
 	cancel_work_sync(&head->event_work);
+	cancel_delayed_work_sync(&head->limits_work);
 
 	if (disk)
 		del_gendisk(disk);
@@ -1711,11 +1712,15 @@ static bool mpath_stack_limits(struct mpath_head *head,
 #define MPATH_SETTABLE	(BLK_FEAT_IO_STAT | BLK_FEAT_ROTATIONAL | \
 			 BLK_FEAT_ADD_RANDOM | BLK_FEAT_STABLE_WRITES)
 
+/* Who sets a limit by hand may be waiting, see mpath_update_limits(). */
+#define MPATH_LIMITS_RETRY	HZ
+
 /*
  * What all paths can do. The queue is not frozen: a bio that was split to the
  * old limits is split again where it does not fit, and a freeze would wait for
  * submitters who may themselves wait for a path, with the mutex held that a
- * path needs to come back.
+ * path needs to come back. Who writes to the limits in sysfs does freeze it, with
+ * the limits locked, which are therefore not waited for.
  */
 static void mpath_update_limits(struct mpath_head *head)
 {
@@ -1724,7 +1729,12 @@ static void mpath_update_limits(struct mpath_head *head)
 	unsigned long ra_pages;
 	blk_features_t set;
 
-	old = queue_limits_start_update(q);
+	if (!mutex_trylock(&q->limits_lock)) {
+		queue_delayed_work(mpath_life_wq, &head->limits_work,
+				   MPATH_LIMITS_RETRY);
+		return;
+	}
+	old = q->limits;
 	mpath_init_limits(&lim);
 	if (!mpath_stack_limits(head, &lim)) {
 		queue_limits_cancel_update(q);
@@ -1954,6 +1964,17 @@ static int mpath_revalidate_locked(struct mpath_head *head)
 	mpath_update_read_only(head);
 	mpath_update_limits(head);
 	return 0;
+}
+
+static void mpath_limits_work(struct work_struct *work)
+{
+	struct mpath_head *head =
+		container_of(to_delayed_work(work), struct mpath_head,
+			     limits_work);
+
+	mpath_lock(head);
+	mpath_revalidate_locked(head);
+	mpath_unlock(head);
 }
 
 /**
@@ -2259,6 +2280,7 @@ int mpath_head_init(struct mpath_head *head, const struct mpath_head_ops *ops,
 	INIT_DELAYED_WORK(&head->removal_work, mpath_removal_work);
 	INIT_WORK(&head->scan_work, mpath_scan_work);
 	INIT_WORK(&head->event_work, mpath_event_work);
+	INIT_DELAYED_WORK(&head->limits_work, mpath_limits_work);
 
 	head->current_path = kcalloc(nr_node_ids, sizeof(*head->current_path),
 				     GFP_KERNEL);

@@ -324,6 +324,7 @@ struct mpath_device {
  * @scan_due: which has not been possible yet
  * @removal_work: deletes the disk when the delay is over
  * @event_work: tells user space which paths are usable
+ * @limits_work: brings the limits in line, which somebody else was changing
  * @announced: whether it has been told that one is; under @mutex
  */
 struct mpath_head {
@@ -371,6 +372,7 @@ struct mpath_head {
 	bool			scan_due;
 	struct delayed_work	removal_work;
 	struct work_struct	event_work;
+	struct delayed_work	limits_work;
 	bool			announced;
 };
 
