@@ -107,14 +107,23 @@ MODULE_PARM_DESC(multipath_iopolicy,
 
 #define SCSI_MPATH_PROBE_SECS		10
 #define SCSI_MPATH_PROBE_SECS_MAX	3600
-/* A target that changes states is asked this soon, then less and less often. */
+/*
+ * A target that changes states is asked this soon, and for a while this often, of
+ * so many LUNs in a second at most; then less and less often.
+ */
 #define SCSI_MPATH_PROBE_MIN		(HZ / 5)
+#define SCSI_MPATH_PROBE_HURRY		(2UL * HZ / 5)
+#define SCSI_MPATH_HURRY_TIME		(30 * HZ)
+#define SCSI_MPATH_HURRY_RATE		250
 
 /* Between two scans of a path without a size; the last one, then it is left. */
 #define SCSI_MPATH_CHECK_MIN		(HZ / 2)
 #define SCSI_MPATH_CHECK_MAX		(8 * HZ)
 
 static unsigned int scsi_mpath_probe_secs = SCSI_MPATH_PROBE_SECS;
+
+/* How many heads are in a hurry. */
+static atomic_t scsi_mpath_hurried = ATOMIC_INIT(0);
 
 static int scsi_mpath_probe_secs_set(const char *val,
 				     const struct kernel_param *kp)
@@ -1026,6 +1035,38 @@ static void scsi_mpath_ask_ids(struct scsi_mpath_head *head)
 	mutex_unlock(&head->lock);
 }
 
+/* Of how many heads it is one; 0: it is in no hurry. */
+static unsigned int scsi_mpath_hurry(struct scsi_mpath_head *head, bool hurry)
+{
+	if (hurry == head->hurried)
+		return hurry ? atomic_read(&scsi_mpath_hurried) : 0;
+	head->hurried = hurry;
+	if (hurry)
+		return atomic_inc_return(&scsi_mpath_hurried);
+	atomic_dec(&scsi_mpath_hurried);
+	return 0;
+}
+
+static unsigned long scsi_mpath_next_delay(unsigned long delay,
+					   unsigned long interval,
+					   unsigned int hurried)
+{
+	if (!hurried)
+		return min(2 * delay, interval);
+	return clamp((unsigned long)hurried * HZ / SCSI_MPATH_HURRY_RATE,
+		     SCSI_MPATH_PROBE_HURRY, interval);
+}
+
+/* Is it time to ask groups of which all seems to be known? */
+static bool scsi_mpath_is_slow_turn(struct scsi_mpath_head *head,
+				    unsigned long interval)
+{
+	if (time_before(jiffies, head->slow_turn + interval))
+		return false;
+	head->slow_turn = jiffies;
+	return true;
+}
+
 static void scsi_mpath_probe_work(struct work_struct *work)
 {
 	struct scsi_mpath_head *head =
@@ -1034,16 +1075,19 @@ static void scsi_mpath_probe_work(struct work_struct *work)
 	unsigned int secs = READ_ONCE(scsi_mpath_probe_secs);
 	unsigned long interval = (secs ?: SCSI_MPATH_PROBE_SECS) * HZ;
 	unsigned long delay = READ_ONCE(head->probe_delay);
-	unsigned int noio;
+	unsigned int noio, hurried;
 
 	noio = memalloc_noio_save();
 	if (secs)
-		scsi_mpath_probe(head, delay >= interval);
+		scsi_mpath_probe(head, scsi_mpath_is_slow_turn(head, interval));
 	scsi_mpath_ask_ids(head);
 	memalloc_noio_restore(noio);
 
+	hurried = scsi_mpath_hurry(head, time_before(jiffies,
+						     READ_ONCE(head->hurry_until)));
 	/* Unless somebody wants it sooner, and has queued this already. */
-	cmpxchg(&head->probe_delay, delay, min(2 * delay, interval));
+	cmpxchg(&head->probe_delay, delay,
+		scsi_mpath_next_delay(delay, interval, hurried));
 	scsi_mpath_queue_probe(head);
 }
 
@@ -1055,6 +1099,7 @@ static void scsi_mpath_probe_work(struct work_struct *work)
  */
 void scsi_mpath_probe_soon(struct scsi_mpath_head *head)
 {
+	WRITE_ONCE(head->hurry_until, jiffies + SCSI_MPATH_HURRY_TIME);
 	WRITE_ONCE(head->probe_delay, SCSI_MPATH_PROBE_MIN);
 	mod_delayed_work(scsi_mpath_wq, &head->probe_work,
 			 SCSI_MPATH_PROBE_MIN);
@@ -1233,6 +1278,8 @@ static struct scsi_mpath_head *scsi_mpath_new_head(struct scsi_device *sdev,
 	INIT_LIST_HEAD(&head->devices);
 	INIT_DELAYED_WORK(&head->probe_work, scsi_mpath_probe_work);
 	head->probe_delay = SCSI_MPATH_PROBE_MIN;
+	head->hurry_until = jiffies;
+	head->slow_turn = jiffies;
 	head->iopolicy = READ_ONCE(scsi_mpath_default_iopolicy);
 	strscpy(head->vpd_id, vpd_id);
 	memcpy(head->vendor, sdev->vendor, sizeof(head->vendor));
@@ -1312,6 +1359,7 @@ void scsi_mpath_put_head(struct scsi_mpath_head *head)
 	if (!last)
 		return;
 	cancel_delayed_work_sync(&head->probe_work);
+	scsi_mpath_hurry(head, false);
 	/* A head made anew for the same id has another number. */
 	device_unregister(&head->dev);
 }

@@ -1153,6 +1153,39 @@ static void scsi_mpath_test_membership(struct kunit *test)
 	scsi_mpath_alua_changed(ctx->sdevs[0]);
 }
 
+/* As often as targets bear, and less and less often when nothing happens. */
+static void scsi_mpath_test_next_delay(struct kunit *test)
+{
+	const unsigned long slow = 10 * HZ;
+	static struct scsi_mpath_head heads[2];
+	unsigned int before = atomic_read(&scsi_mpath_hurried);
+
+	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(HZ / 5, slow, 1),
+			SCSI_MPATH_PROBE_HURRY);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(slow, slow, 100),
+			SCSI_MPATH_PROBE_HURRY);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(HZ / 5, slow, 1000), 4 * HZ);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(HZ / 5, HZ, 1000), HZ);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(HZ / 5, slow, UINT_MAX), slow);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(3 * HZ, slow, 0), 6 * HZ);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(6 * HZ, slow, 0), slow);
+
+	heads[0].slow_turn = jiffies;
+	KUNIT_EXPECT_FALSE(test, scsi_mpath_is_slow_turn(&heads[0], slow));
+	heads[0].slow_turn = jiffies - slow;
+	KUNIT_EXPECT_TRUE(test, scsi_mpath_is_slow_turn(&heads[0], slow));
+	KUNIT_EXPECT_FALSE(test, scsi_mpath_is_slow_turn(&heads[0], slow));
+
+	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[0], true), before + 1);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[0], true), before + 1);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[1], true), before + 2);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[0], false), 0);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[0], false), 0);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[1], true), before + 1);
+	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[1], false), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&scsi_mpath_hurried), before);
+}
+
 static struct kunit_case scsi_mpath_test_cases[] = {
 	KUNIT_CASE(scsi_mpath_test_alua_states),
 	KUNIT_CASE(scsi_mpath_test_sdev_states),
@@ -1176,6 +1209,7 @@ static struct kunit_case scsi_mpath_test_cases[] = {
 	KUNIT_CASE(scsi_mpath_test_head_attrs),
 	KUNIT_CASE(scsi_mpath_test_links),
 	KUNIT_CASE(scsi_mpath_test_membership),
+	KUNIT_CASE(scsi_mpath_test_next_delay),
 	{}
 };
 

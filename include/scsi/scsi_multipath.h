@@ -35,7 +35,10 @@
  * @devices: the scsi_devices that lead here, those asked longest ago first
  * @probe_work: asks the target for its ALUA states
  * @probe_delay: time until it does (jiffies)
- * @probe_turn: counts the times that it has; only @probe_work changes it
+ * @hurry_until: until then it does so often (jiffies)
+ * @hurried: it does, and is counted; only @probe_work changes it, as the following
+ * @slow_turn: when it has asked all idle groups (jiffies)
+ * @probe_turn: counts the times that it has asked
  * @vendor: vendor of the logical unit, from INQUIRY
  * @model: model, likewise
  * @rev: revision, likewise
@@ -53,6 +56,9 @@ struct scsi_mpath_head {
 	struct list_head	devices;
 	struct delayed_work	probe_work;
 	unsigned long		probe_delay;
+	unsigned long		hurry_until;
+	bool			hurried;
+	unsigned long		slow_turn;
 	unsigned int		probe_turn;
 	char			vendor[8];
 	char			model[16];
