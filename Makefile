@@ -14,7 +14,8 @@ help:
 	@echo 'make debian        a test that make test leaves out: a Debian system on a multipath disk'
 	@echo 'make torture       everything at once, at random; SEED=N, MINUTES=N (10): see the test;'
 	@echo '                   KERNEL=kcsan: for data races'
-	@echo 'make fuzz          a target whose answers are changed at random; SEED=N, LIES=N (2000)'
+	@echo 'make fuzz          a target whose answers are changed at random; SEED=N, LIES=N (2000);'
+	@echo '                   KERNEL=debug: in QEMU, more checks and a tenth of the speed'
 	@echo 'make mutants       is each test able to fail? T=PATTERN: these defects only'
 	@echo 'make deb           Debian packages of the patched kernel, of Debian'"'"'s configuration;'
 	@echo '                   CONFIG=FILE: of that one'
@@ -72,7 +73,7 @@ build: tree
 	@dev/build $(or $(K),lean)
 
 clean:
-	rm -rf build/lean build/debug build/plain* build/fast* build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz build/deb build/debian
+	rm -rf build/lean build/debug build/plain* build/fast* build/kcsan build/uml build/mutants build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz build/deb build/debian
 	@[ ! -e build/linux ] || git -C build/linux worktree prune
 
 .PHONY: help run test shell bench debian torture fuzz mutants deb series check-series tree refresh build clean

@@ -22,6 +22,7 @@
 #include <linux/backing-dev.h>
 #include <linux/blk-cgroup.h>
 #include <linux/blk-integrity.h>
+#include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/idr.h>
 #include <linux/module.h>
@@ -1712,24 +1713,42 @@ static bool mpath_stack_limits(struct mpath_head *head,
 #define MPATH_SETTABLE	(BLK_FEAT_IO_STAT | BLK_FEAT_ROTATIONAL | \
 			 BLK_FEAT_ADD_RANDOM | BLK_FEAT_STABLE_WRITES)
 
-/* Who sets a limit by hand may be waiting, see mpath_update_limits(). */
-#define MPATH_LIMITS_RETRY	HZ
+/* How often the limits are tried to be locked, and when again if in vain. */
+#define MPATH_LIMITS_TRIES	10
+#define MPATH_LIMITS_RETRY	(HZ / 10)
+
+/*
+ * Who sets a limit in sysfs freezes the queue with the limits locked. In most cases
+ * that is over soon; but it waits for submitters, and these may, for lack of memory,
+ * wait for clones that are parked.
+ */
+static bool mpath_trylock_limits(struct request_queue *q)
+{
+	int tries = MPATH_LIMITS_TRIES;
+
+	while (!mutex_trylock(&q->limits_lock)) {
+		if (!--tries)
+			return false;
+		msleep(10);
+	}
+	return true;
+}
 
 /*
  * What all paths can do. The queue is not frozen: a bio that was split to the
  * old limits is split again where it does not fit, and a freeze would wait for
  * submitters who may themselves wait for a path, with the mutex held that a
- * path needs to come back. Who writes to the limits in sysfs does freeze it, with
- * the limits locked, which are therefore not waited for.
+ * path needs to come back. For the same reason nobody who has the limits locked is
+ * waited for.
  */
 static void mpath_update_limits(struct mpath_head *head)
 {
 	struct request_queue *q = head->disk->queue;
 	struct queue_limits old, lim;
+	blk_features_t set, stacked;
 	unsigned long ra_pages;
-	blk_features_t set;
 
-	if (!mutex_trylock(&q->limits_lock)) {
+	if (!mpath_trylock_limits(q)) {
 		queue_delayed_work(mpath_life_wq, &head->limits_work,
 				   MPATH_LIMITS_RETRY);
 		return;
@@ -1742,7 +1761,7 @@ static void mpath_update_limits(struct mpath_head *head)
 	}
 	/* what the administrator has set on the head, not on a path */
 	set = (old.features ^ head->stacked) & MPATH_SETTABLE;
-	head->stacked = lim.features;
+	stacked = lim.features;
 	lim.features = (lim.features & ~set) | (old.features & set);
 	lim.max_user_sectors = old.max_user_sectors;
 	lim.max_user_discard_sectors = old.max_user_discard_sectors;
@@ -1751,6 +1770,8 @@ static void mpath_update_limits(struct mpath_head *head)
 	if (queue_limits_commit_update(q, &lim))
 		pr_warn("%s: the limits of the paths do not fit together\n",
 			head->disk->disk_name);
+	else
+		head->stacked = stacked;
 	/* A path that comes or goes has no say in that. */
 	WRITE_ONCE(head->disk->bdi->ra_pages, ra_pages);
 }
@@ -1973,7 +1994,8 @@ static void mpath_limits_work(struct work_struct *work)
 			     limits_work);
 
 	mpath_lock(head);
-	mpath_revalidate_locked(head);
+	if (head->life != MPATH_DEAD)
+		mpath_update_limits(head);
 	mpath_unlock(head);
 }
 

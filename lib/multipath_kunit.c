@@ -78,8 +78,14 @@ static void mpath_kunit_release(struct mpath_head *head)
 	kfree(container_of(head, struct mpath_kunit_head, head));
 }
 
+static bool mpath_kunit_write_cache(struct mpath_device *path)
+{
+	return false;
+}
+
 static const struct mpath_head_ops mpath_kunit_ops = {
 	.get_state	= mpath_kunit_get_state,
+	.write_cache	= mpath_kunit_write_cache,
 	.dead		= mpath_kunit_dead,
 	.release	= mpath_kunit_release,
 };
@@ -1999,7 +2005,44 @@ static void mpath_kunit_pending_dies(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->released, 1);
 }
 
+/* Nobody who has the limits locked is waited for; what is due is done later. */
+static void mpath_kunit_limits_locked(struct kunit *test)
+{
+	struct mpath_device *path = mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
+	struct mpath_kunit *ctx = test->priv;
+	struct queue_limits lim = { .max_hw_sectors = 64 };
+	struct gendisk *disk, *without_queue = path->disk;
+	struct mpath_head *head = ctx->head;
+	struct request_queue *q;
+
+	disk = blk_alloc_disk(NULL, NUMA_NO_NODE);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(disk));
+	q = disk->queue;
+	head->disk = disk;
+	disk = blk_alloc_disk(&lim, NUMA_NO_NODE);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(disk));
+	path->disk = disk;
+
+	mutex_lock(&q->limits_lock);
+	mpath_lock(head);
+	mpath_update_limits(head);
+	mpath_unlock(head);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&head->limits_work));
+	mutex_unlock(&q->limits_lock);
+	KUNIT_EXPECT_NE(test, queue_max_hw_sectors(q), 64);
+
+	flush_delayed_work(&head->limits_work);
+	KUNIT_EXPECT_EQ(test, queue_max_hw_sectors(q), 64);
+
+	path->disk = without_queue;
+	put_disk(disk);
+	disk = head->disk;
+	head->disk = NULL;
+	put_disk(disk);
+}
+
 static struct kunit_case mpath_kunit_cases[] = {
+	KUNIT_CASE(mpath_kunit_limits_locked),
 	KUNIT_CASE(mpath_kunit_iopolicy_names),
 	KUNIT_CASE(mpath_kunit_state_classes),
 	KUNIT_CASE(mpath_kunit_effective_state),

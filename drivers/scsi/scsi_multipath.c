@@ -417,14 +417,18 @@ static int scsi_mpath_read_id_again(struct scsi_device *sdev)
 	return ret;
 }
 
-/* The last of the devices to go cancels the work. */
-static void scsi_mpath_queue_probe(struct scsi_mpath_head *head)
+/* With no device there is nobody to be asked. */
+static bool scsi_mpath_queue_probe(struct scsi_mpath_head *head)
 {
+	bool asks;
+
 	mutex_lock(&head->lock);
-	if (!list_empty(&head->devices))
+	asks = !list_empty(&head->devices);
+	if (asks)
 		queue_delayed_work(scsi_mpath_wq, &head->probe_work,
 				   READ_ONCE(head->probe_delay));
 	mutex_unlock(&head->lock);
+	return asks;
 }
 
 /* A device that sleeps, or that sd has no memory for, is not scanned. */
@@ -549,6 +553,9 @@ EXPORT_SYMBOL_GPL(__scsi_mpath_state_changed);
 void __scsi_mpath_alua_over(struct scsi_mpath_device *smdev)
 {
 	WRITE_ONCE(smdev->state_over, true);
+	/* The log is told each time that there is no answer: not too often. */
+	if (!xchg(&smdev->answered, false))
+		WRITE_ONCE(smdev->head->hurry_until, get_jiffies_64());
 	__scsi_mpath_state_changed(smdev);
 }
 EXPORT_SYMBOL_GPL(__scsi_mpath_alua_over);
@@ -565,6 +572,7 @@ void __scsi_mpath_alua_changed(struct scsi_mpath_device *smdev)
 	unsigned long flags;
 
 	WRITE_ONCE(smdev->state_known, true);
+	WRITE_ONCE(smdev->answered, true);
 	__scsi_mpath_state_changed(smdev);
 
 	/* Where one state has changed, others may be about to. */
@@ -847,6 +855,8 @@ EXPORT_SYMBOL_GPL(scsi_mpath_leave);
  * path that is better may just be coming up.
  */
 #define SCSI_MPATH_ACTIVATE_MS		1500
+/* and not again before the target has had the time for it */
+#define SCSI_MPATH_ACTIVATE_AGAIN	(3 * HZ)
 
 /* in the TPGS field of INQUIRY data, SPC-5, 6.7.2 */
 #define SCSI_MPATH_TPGS_EXPLICIT	2
@@ -940,7 +950,8 @@ scsi_mpath_find_standby(struct scsi_mpath_head *head)
 	lockdep_assert_held(&head->lock);
 
 	if (!head->mpath ||
-	    mpath_outage_ms(head->mpath) < SCSI_MPATH_ACTIVATE_MS)
+	    mpath_outage_ms(head->mpath) < SCSI_MPATH_ACTIVATE_MS ||
+	    time_before64(get_jiffies_64(), head->activate_at))
 		return NULL;
 	list_for_each_entry(smdev, &head->devices, entry) {
 		/* The latter has been told, or asked, in this turn. */
@@ -952,6 +963,8 @@ scsi_mpath_find_standby(struct scsi_mpath_head *head)
 		if (!found || READ_ONCE(smdev->path.preferred))
 			found = smdev;
 	}
+	if (found)
+		head->activate_at = get_jiffies_64() + SCSI_MPATH_ACTIVATE_AGAIN;
 	return found;
 }
 
@@ -1061,9 +1074,9 @@ static unsigned long scsi_mpath_next_delay(unsigned long delay,
 static bool scsi_mpath_is_slow_turn(struct scsi_mpath_head *head,
 				    unsigned long interval)
 {
-	if (time_before(jiffies, head->slow_turn + interval))
+	if (time_before64(get_jiffies_64(), head->slow_turn + interval))
 		return false;
-	head->slow_turn = jiffies;
+	head->slow_turn = get_jiffies_64();
 	return true;
 }
 
@@ -1075,20 +1088,24 @@ static void scsi_mpath_probe_work(struct work_struct *work)
 	unsigned int secs = READ_ONCE(scsi_mpath_probe_secs);
 	unsigned long interval = (secs ?: SCSI_MPATH_PROBE_SECS) * HZ;
 	unsigned long delay = READ_ONCE(head->probe_delay);
+	bool slow = scsi_mpath_is_slow_turn(head, interval);
 	unsigned int noio, hurried;
 
 	noio = memalloc_noio_save();
 	if (secs)
-		scsi_mpath_probe(head, scsi_mpath_is_slow_turn(head, interval));
-	scsi_mpath_ask_ids(head);
+		scsi_mpath_probe(head, slow);
+	if (slow || !head->hurried)
+		scsi_mpath_ask_ids(head);
 	memalloc_noio_restore(noio);
 
-	hurried = scsi_mpath_hurry(head, time_before(jiffies,
-						     READ_ONCE(head->hurry_until)));
+	hurried = scsi_mpath_hurry(head, secs &&
+				   time_before64(get_jiffies_64(),
+						 READ_ONCE(head->hurry_until)));
 	/* Unless somebody wants it sooner, and has queued this already. */
 	cmpxchg(&head->probe_delay, delay,
 		scsi_mpath_next_delay(delay, interval, hurried));
-	scsi_mpath_queue_probe(head);
+	if (!scsi_mpath_queue_probe(head))
+		scsi_mpath_hurry(head, false);
 }
 
 /**
@@ -1099,7 +1116,7 @@ static void scsi_mpath_probe_work(struct work_struct *work)
  */
 void scsi_mpath_probe_soon(struct scsi_mpath_head *head)
 {
-	WRITE_ONCE(head->hurry_until, jiffies + SCSI_MPATH_HURRY_TIME);
+	WRITE_ONCE(head->hurry_until, get_jiffies_64() + SCSI_MPATH_HURRY_TIME);
 	WRITE_ONCE(head->probe_delay, SCSI_MPATH_PROBE_MIN);
 	mod_delayed_work(scsi_mpath_wq, &head->probe_work,
 			 SCSI_MPATH_PROBE_MIN);
@@ -1278,8 +1295,9 @@ static struct scsi_mpath_head *scsi_mpath_new_head(struct scsi_device *sdev,
 	INIT_LIST_HEAD(&head->devices);
 	INIT_DELAYED_WORK(&head->probe_work, scsi_mpath_probe_work);
 	head->probe_delay = SCSI_MPATH_PROBE_MIN;
-	head->hurry_until = jiffies;
-	head->slow_turn = jiffies;
+	head->hurry_until = get_jiffies_64();
+	head->slow_turn = head->hurry_until;
+	head->activate_at = head->hurry_until;
 	head->iopolicy = READ_ONCE(scsi_mpath_default_iopolicy);
 	strscpy(head->vpd_id, vpd_id);
 	memcpy(head->vendor, sdev->vendor, sizeof(head->vendor));

@@ -1170,9 +1170,9 @@ static void scsi_mpath_test_next_delay(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(3 * HZ, slow, 0), 6 * HZ);
 	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(6 * HZ, slow, 0), slow);
 
-	heads[0].slow_turn = jiffies;
+	heads[0].slow_turn = get_jiffies_64();
 	KUNIT_EXPECT_FALSE(test, scsi_mpath_is_slow_turn(&heads[0], slow));
-	heads[0].slow_turn = jiffies - slow;
+	heads[0].slow_turn = get_jiffies_64() - slow;
 	KUNIT_EXPECT_TRUE(test, scsi_mpath_is_slow_turn(&heads[0], slow));
 	KUNIT_EXPECT_FALSE(test, scsi_mpath_is_slow_turn(&heads[0], slow));
 

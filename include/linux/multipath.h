@@ -324,8 +324,8 @@ struct mpath_device {
  * @scan_due: which has not been possible yet
  * @removal_work: deletes the disk when the delay is over
  * @event_work: tells user space which paths are usable
- * @limits_work: brings the limits in line, which somebody else was changing
  * @announced: whether it has been told that one is; under @mutex
+ * @limits_work: brings the limits in line, which somebody else was changing
  */
 struct mpath_head {
 	const struct mpath_head_ops *ops;
@@ -372,8 +372,8 @@ struct mpath_head {
 	bool			scan_due;
 	struct delayed_work	removal_work;
 	struct work_struct	event_work;
-	struct delayed_work	limits_work;
 	bool			announced;
+	struct delayed_work	limits_work;
 };
 
 static inline bool mpath_is_serving(const struct mpath_head *head)

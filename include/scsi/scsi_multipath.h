@@ -35,9 +35,12 @@
  * @devices: the scsi_devices that lead here, those asked longest ago first
  * @probe_work: asks the target for its ALUA states
  * @probe_delay: time until it does (jiffies)
- * @hurry_until: until then it does so often (jiffies)
- * @hurried: it does, and is counted; only @probe_work changes it, as the following
- * @slow_turn: when it has asked all idle groups (jiffies)
+ * @hurry_until: until then it does so often (jiffies, in 64 bits as it may be
+ *	looked at much later; and so the others)
+ * @hurried: it does, and is counted; changed by @probe_work, as are the following,
+ *	and when there is no such work any more
+ * @slow_turn: when it has asked all idle groups
+ * @activate_at: from when on it may activate a group
  * @probe_turn: counts the times that it has asked
  * @vendor: vendor of the logical unit, from INQUIRY
  * @model: model, likewise
@@ -56,9 +59,10 @@ struct scsi_mpath_head {
 	struct list_head	devices;
 	struct delayed_work	probe_work;
 	unsigned long		probe_delay;
-	unsigned long		hurry_until;
+	u64			hurry_until;
 	bool			hurried;
-	unsigned long		slow_turn;
+	u64			slow_turn;
+	u64			activate_at;
 	unsigned int		probe_turn;
 	char			vendor[8];
 	char			model[16];
@@ -102,6 +106,7 @@ struct scsi_mpath_head {
  * @plain: failed as a path, gets a disk of its own
  * @state_known: the ALUA state has been reported
  * @state_over: the target has been asked for it, in vain
+ * @answered: it has told it since it was last asked
  * @other_id: leads to another logical unit now; changed by rescans only
  */
 struct scsi_mpath_device {
@@ -129,6 +134,7 @@ struct scsi_mpath_device {
 	bool			plain;
 	bool			state_known;
 	bool			state_over;
+	bool			answered;
 	bool			other_id;
 };
 

@@ -128,35 +128,6 @@ t_disk_settings() {
 	for f in "${old[@]}"; do echo "${f#*=}" >"$q/${f%%=*}"; done
 }
 
-no_discards() { (($(</sys/block/sda/queue/discard_max_hw_bytes) == 0)); }
-waits_for_freeze() { [[ $(<"/proc/$1/wchan") == blk_mq_freeze_queue_wait* ]]; }
-
-# Who sets a limit waits, with the limits locked, until no I/O is under way. What
-# the paths would change meanwhile follows.
-t_limits_wait() {
-	local d=/sys/block/sda writer deleter
-
-	echo 600 >$d/delayed_removal_secs
-	fio_start
-	down_state $h0
-	down_state $h1
-	wait_for 20 some_parked || fail "no I/O waits"
-	background sh -c "echo 64 >$d/queue/max_sectors_kb"
-	writer=$bg_pid
-	wait_for 20 waits_for_freeze "$writer" || fail "the writer is in $(<"/proc/$writer/wchan")"
-	background sh -c "echo 1 >$(sdev $h0)/delete"
-	deleter=$bg_pid
-	wait_for 20 gone "$deleter" || fail "a path cannot leave"
-	scsi_disk_set $h1 provisioning_mode disabled
-	up_delete $h0
-	wait_for 20 none_parked || fail "I/O waits, $h0 is $(state $h0)"
-	wait_for 20 gone "$writer" || fail "the limit is not set"
-	is "max_sectors_kb" 64 "$(<$d/queue/max_sectors_kb)"
-	wait_for 20 no_discards || fail "the disk has discards that one path has not"
-	up_state $h1
-	fio_stop
-}
-
 # What is set on a path's scsi_disk by hand holds for the disk: that it is not
 # told of a write cache would lose flushes.
 t_path_settings() {
@@ -606,7 +577,6 @@ testcase t_limits "rig_debug on 2 physblk_exp=3 lbpu=1 lbpws=1" \
 testcase t_integrity "rig_debug on 2 dif=1 dix=1" "D12: protection information"
 testcase t_atomic "rig_debug on 2 atomic_wr=1" "D12: atomic writes are those of the paths"
 testcase t_disk_settings "rig_debug on 2 lbpu=1 lbpws=1" "D12: what is set on the disk stays"
-testcase t_limits_wait "rig_debug on 2 lbpu=1 lbpws=1" "who sets a limit while I/O waits keeps no path away"
 testcase t_path_settings "rig_debug on 2 lbpu=1 lbpws=1" \
 	"D11, D12: what is set on a path holds for the disk"
 testcase t_refusal "rig_debug on 2 lbpu=1 lbpws=1" \
