@@ -4,7 +4,9 @@
 
 Boot the Debian system of DIRECTORY/disk in QEMU, with its disk behind one or two
 virtio-scsi adapters, and see that it lives as it should.  The output is TAP.
-ONLY="N ...": these tests alone, if what they need is there.
+ONLY="N ...": these tests alone, if what they need is there.  What the tools have
+done is kept there in tools-*.json, and what is then to be the table of them in
+Documentation, in scsi-multipath-tools.txt.
 """
 
 import base64
@@ -18,10 +20,13 @@ import subprocess
 import sys
 import time
 
+import debian_tools
+
 DIR = pathlib.Path(sys.argv[1])
 LOGS = pathlib.Path(sys.argv[2])
 QEMU = sys.argv[3:]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+GUIDE = ROOT / "Documentation/scsi/scsi-multipath.rst"
 
 # The disks: name, id in VPD page 0x83, serial number.
 SYSTEM = ("disk", "0x5000c50015ea71ac", "SYSTEM")
@@ -47,6 +52,7 @@ class Guest:
 
     def __init__(self, append, adapters):
         Guest.boots += 1
+        self.adapters = adapters
         self.name = f"debian-{Guest.boots}"
         self.log = LOGS / f"{self.name}.serial.log"
         self.events = []
@@ -253,23 +259,27 @@ guest = None
 links = {}
 
 
-def test(text):
+def test(text, without_guest=False):
     def add(function):
-        tests.append((text, function))
+        tests.append((text, function, without_guest or "boots" in text))
         return function
     return add
 
 
 def boot(multipath, adapters):
     """Boot with this for multipath.  The second disk is empty."""
+    with open(DIR / "data.raw", "wb") as data:
+        data.truncate(DATA_SIZE)
+    launch(f"{ROOT_WORDS} scsi_mod.multipath={multipath}", adapters)
+
+
+def launch(append, adapters):
     global guest
     if guest and guest.process.poll() is None:
         guest.kill()
     guest = None
-    with open(DIR / "data.raw", "wb") as data:
-        data.truncate(DATA_SIZE)
     boot_files()
-    guest = Guest(f"{ROOT_WORDS} scsi_mod.multipath={multipath}", adapters)
+    guest = Guest(append, adapters)
     state = guest.ask("systemctl is-system-running --wait")[1].strip()
     if state != "running":
         raise Failed(f"the system is {state}: " + guest.ask("systemctl --failed --no-pager --plain")[1])
@@ -315,7 +325,78 @@ def by_id():
     return found
 
 
-@test("the system boots from a disk behind two adapters, with nothing for it in its initramfs")
+def same_links(what):
+    found = by_id()
+    if found != links.setdefault("plain", found):
+        raise Failed(f"{what}: the links in /dev/disk are {found}, and were {links['plain']} on a plain disk")
+
+
+def grow(disk, size):
+    """The device of a disk has grown, and its paths are told to look."""
+    for port in guest.adapters:
+        guest.qmp("block_resize", **{"node-name": f"data{port}", "size": size})
+    guest.run(f"for d in /sys/block/{disk}{{,/multipath/*}}/device; do [ ! -e $d/rescan ] || echo 1 >$d/rescan; done")
+    guest.wait(f"[ $(blockdev --getsize64 /dev/{disk}) = {size} ]")
+
+
+def tools(kind):
+    """Run the tools on the empty disk, and keep what they print."""
+    (DIR / f"tools-{kind}.json").unlink(missing_ok=True)
+    disk, system = head("DATA"), head("SYSTEM")
+    said, failed = {}, []
+    for row in debian_tools.ROWS:
+        output = ""
+        for number, script in enumerate(row.script.split("{grow}")):
+            if number:
+                grow(disk, DATA_SIZE + (256 << 20))
+            status, printed = guest.ask("set -euo pipefail; udevadm settle\n" +
+                                        script.format(disk=f"/dev/{disk}", name=disk, system=system))
+            output += printed
+            if status:
+                failed.append(f"{row.shown} ends with {status}: {printed}")
+                break
+        if not output and kind == "plain":
+            failed.append(f"{row.shown} prints nothing")
+        said[row.shown] = debian_tools.normal(output, row, {disk: "DISK", system: "SYSTEM"})
+    (DIR / f"tools-{kind}.json").write_text(json.dumps(said, indent="\t"), encoding="utf-8")
+    if failed:
+        raise Failed("\n".join(failed))
+
+
+@test("without multipath the system boots with one adapter")
+def _():
+    boot("off", [0])
+    root_is(head("SYSTEM"), None)
+    guest.run("dd if=/dev/urandom of=/var/tmp/file bs=1M count=16 status=none; sha256sum /var/tmp/file >/var/tmp/file.sum")
+
+
+@test("udev gives its disks their names")
+def _():
+    same_links("plain")
+
+
+@test("the tools work on a plain disk")
+def _():
+    tools("plain")
+
+
+@test("it shuts down")
+def _():
+    guest.end()
+
+
+def alone(port):
+    boot("always", [port])
+    root_is(head("SYSTEM"), 1)
+    guest.run("sha256sum -c /var/tmp/file.sum")
+    guest.end()
+
+
+for adapter, which in (0, "first"), (1, "second"):
+    test(f"with multipath it boots with the {which} adapter alone, and shuts down")(lambda adapter=adapter: alone(adapter))
+
+
+@test("it boots with two adapters, with nothing for that in its initramfs")
 def _():
     boot("always", [0, 1])
     root_is(head("SYSTEM"), 2)
@@ -323,9 +404,36 @@ def _():
         raise Failed("there is something of dm-multipath")
 
 
-@test("udev gives the disk its names, and none leads to a path")
+@test("udev gives the disk over two paths the same names, and none leads to a path")
 def _():
-    links["on"] = by_id()
+    same_links("multipath")
+
+
+@test("the tools work on the disk over two paths")
+def _():
+    tools("multipath")
+
+
+@test("each tool does the same on both, or what is written down", without_guest=True)
+def _():
+    plain, multipath = (json.loads((DIR / f"tools-{kind}.json").read_text(encoding="utf-8"))
+                        for kind in ("plain", "multipath"))
+    other = []
+    for row in debian_tools.ROWS:
+        found = debian_tools.difference(plain[row.shown], multipath[row.shown])
+        if found != row.differs:
+            other.append("\n".join([f"{row.shown}, plain (-) and multipath (+):", *found, "and not:", *row.differs]))
+    if other:
+        raise Failed("\n".join(other))
+
+
+@test("the table of them in Documentation is made of this", without_guest=True)
+def _():
+    made, kept = DIR / "scsi-multipath-tools.txt", GUIDE.parent / "scsi-multipath-tools.txt"
+    made.write_text(debian_tools.table(), encoding="utf-8")
+    found = subprocess.run(["diff", "-u", kept, made], capture_output=True, text=True, check=False)
+    if found.returncode:
+        raise Failed(f"{found.stdout}{found.stderr}{made} is another one: if it is right, copy it over {kept}")
 
 
 # Until it is told to stop, write and read back, and count the rounds; for each,
@@ -388,36 +496,6 @@ def _():
 
 @test("the system shuts down")
 def _():
-    guest.run("sha256sum /var/tmp/work >/var/tmp/work.sum")
-    guest.end()
-
-
-def alone(port):
-    boot("always", [port])
-    root_is(head("SYSTEM"), 1)
-    guest.run("sha256sum -c /var/tmp/work.sum")
-    guest.end()
-
-
-for number, which in (0, "first"), (1, "second"):
-    test(f"it boots with the {which} adapter alone, and shuts down")(lambda number=number: alone(number))
-
-
-def same_links(what):
-    found = by_id()
-    if found != links["on"]:
-        raise Failed(f"{what}: the links in /dev/disk are {found}, and were {links['on']} with multipath on")
-
-
-@test("without multipath it boots with one adapter, and udev gives the disk the same names")
-def _():
-    boot("off", [0])
-    root_is(head("SYSTEM"), None)
-    same_links("off")
-
-
-@test("and it shuts down")
-def _():
     guest.end()
 
 
@@ -426,13 +504,13 @@ def main():
     bad = 0
     only = [int(number) for number in os.environ.get("ONLY", "").split()]
     host("cp", "--sparse=always", f"{DIR}/disk", f"{DIR}/disk.raw")
-    for number, (text, function) in enumerate(tests, 1):
+    for number, (text, function, without_guest) in enumerate(tests, 1):
         if only and number not in only:
             print(f"ok {number} {text} # SKIP", flush=True)
             continue
         start = time.monotonic()
         try:
-            if not guest and "boots" not in text:
+            if not guest and not without_guest:
                 raise Failed("there is no guest")
             function()
             result = "ok"
