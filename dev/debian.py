@@ -257,6 +257,7 @@ def diag(text):
 tests = []
 guest = None
 links = {}
+followed = []
 
 
 def test(text, without_guest=False):
@@ -271,6 +272,15 @@ def boot(multipath, adapters):
     with open(DIR / "data.raw", "wb") as data:
         data.truncate(DATA_SIZE)
     launch(f"{ROOT_WORDS} scsi_mod.multipath={multipath}", adapters)
+
+
+def boot_as_installed():
+    """Boot as the system's boot loader would, with both adapters."""
+    config = host("debugfs", "-R", "cat /boot/grub/grub.cfg", f"{DIR}/disk.raw?offset=1048576")
+    words = re.search(r"^\s*linux\s+/boot/vmlinuz\S+\s+(.*)$", config, re.M)
+    if not words:
+        raise Failed("there is no kernel in grub.cfg")
+    launch(words[1].strip(), [0, 1])
 
 
 def launch(append, adapters):
@@ -494,9 +504,129 @@ def _():
     guest.run("[ $(findmnt -no OPTIONS / | cut -d, -f1) = rw ]")
 
 
+def commands(title):
+    """The commands of a section of the guide: what follows "# ", and what they print."""
+    parts = re.split(r"^(\S.*)\n(?:---+|===+)\n", GUIDE.read_text(encoding="utf-8"), flags=re.M)
+    found, block = [], False
+    for line in parts[parts.index(title) + 1].splitlines() if title in parts else ():
+        if line.startswith("        # "):
+            found.append([line.strip()[2:], ""])
+            block = True
+        elif block and line.startswith("        "):
+            found[-1][1] += line + "\n"
+        elif line:
+            block = False
+    if not found:
+        raise Failed(f"{GUIDE.name} shows no command in {title!r}")
+    return found
+
+
+def form(text):
+    """What is printed, but for what is another one elsewhere."""
+    return " ".join(re.sub(r"\d+", "0", re.sub(r"\bsd[a-z]+", "sda", text)).split())
+
+
+def follow(title):
+    """Do what a section of the guide says.  "..." stands for any output."""
+    for command, shown in commands(title):
+        diag(f"# {command}")
+        followed.append(command)
+        if command == "reboot":
+            guest.end()
+            boot_as_installed()
+            continue
+        status, output = guest.ask(command)
+        wanted, got = form(shown), form(output)
+        if status or not (got and got.startswith(wanted[:-3]) if wanted.endswith("...") else got == wanted):
+            raise Failed(f"{GUIDE.name} shows {shown!r} for {command!r}, which ends with {status}: {output!r}")
+    guest.run("sha256sum -c /var/tmp/file.sum")
+
+
+def left_alone(when):
+    """multipath-tools has nothing to do with either disk."""
+    disks = [head("SYSTEM"), head("DATA")]
+    guest.run("udevadm trigger --subsystem-match=block; udevadm settle; systemctl restart multipathd; udevadm settle")
+    for command in "multipath -ll", "multipathd show paths format %d", "dmsetup ls --target multipath":
+        said = guest.run(command)
+        if said not in ("", "ok", "No devices found"):
+            raise Failed(f"{when}: {command}: {said}")
+    for node in guest.run("lsblk -no PATH --list " + " ".join(f"/dev/{disk}" for disk in disks)).split():
+        said = guest.run(f"udevadm info -q property {node}")
+        if re.search("^(DM_MULTIPATH_DEVICE_PATH=1|SYSTEMD_READY=0|ID_FS_TYPE=mpath_member)", said, re.M):
+            raise Failed(f"{when}: {node}: {said}")
+    root_is(disks[0], 2)
+
+
+@test("multipath-tools is installed beside it, and leaves the disks alone")
+def _():
+    guest.run("apt-get install multipath-tools; systemctl is-active multipathd")
+    left_alone("as it is installed")
+    ids = "".join(f"/3{disk[1][2:]}/\\n" for disk in (SYSTEM, DATA))
+    guest.run("mkdir -p /etc/multipath; printf 'defaults {\\n find_multipaths greedy\\n}\\n' >/etc/multipath.conf\n"
+              f"printf '{ids}' >/etc/multipath/wwids")
+    left_alone("told to take all, and with their ids in its list")
+    # But LVM goes by the list, as the guide says.
+    data = head("DATA")
+    said = guest.ask(f"pvcreate -qq -f -y /dev/{data}")[1]
+    if "multipath component" not in said:
+        raise Failed(f"LVM does not refuse what is in /etc/multipath/wwids: {said}")
+    follow("With multipath-tools installed")
+    guest.run(f"pvcreate -qq -f -y /dev/{data}; pvremove -qq /dev/{data}; rm /etc/multipath/wwids /etc/multipath.conf")
+
+
+# What is on the second disk while the system is moved, as the guide names it.
+UUID = "8d1a3a4e-7f0e-4f0e-9c53-2b6a5b1f4c10"
+FILL = f"""
+printf 'label: gpt\\nsize=400M\\nsize=400M\\n' | sfdisk -q DISK; udevadm settle
+mkfs.ext4 -q -U {UUID} DISK1
+pvcreate -qq DISK2; vgcreate -qq vg DISK2; lvcreate -qq -L 64M -n lv vg; mkfs.ext4 -q /dev/vg/lv
+mkdir -p /srv /var/lv
+echo 'UUID={UUID} /srv ext4 defaults 0 2' >>/etc/fstab
+echo '/dev/vg/lv /var/lv ext4 defaults 0 2' >>/etc/fstab
+systemctl daemon-reload; mount /srv; mount /var/lv; cp /var/tmp/file /srv; cp /var/tmp/file /var/lv
+echo 'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX scsi_mod.multipath=always"' >/etc/default/grub.d/scsi-multipath.cfg
+"""
+
+
+def mounted(over):
+    """What is mounted is whole, and each is over these types of disks."""
+    guest.run("cmp /var/tmp/file /srv/file; cmp /var/tmp/file /var/lv/file")
+    for point in "/", "/srv", "/var/lv":
+        disks = guest.run(f"lsblk -snro NAME,TYPE $(findmnt -no SOURCE {point}) | grep -Ev ' (part|lvm)$'").splitlines()
+        types = sorted(line.split()[1] for line in disks)
+        if types != over:
+            raise Failed(f"{point} is on {disks}")
+
+
+@test("it is moved to dm-multipath as the guide says")
+def _():
+    guest.run(FILL.replace("DISK", f"/dev/{head('DATA')}"))
+    follow("Back to dm-multipath")
+    mounted(["disk", "disk", "mpath"])
+
+
+@test("and back, where what multipath-tools has left is no harm")
+def _():
+    wwid = "3" + DATA[1][2:]
+    guest.run(f"sed -i 's,^UUID={UUID} ,/dev/mapper/{wwid}-part1 ,' /etc/fstab")
+    follow("From dm-multipath")
+    mounted(["disk"])
+    for disk in "SYSTEM", "DATA":
+        usable(head(disk), 2)
+
+
 @test("the system shuts down")
 def _():
     guest.end()
+
+
+@test("the guide shows no other command for these moves", without_guest=True)
+def _():
+    section = re.split(r"^(\S.*)\n===+\n", GUIDE.read_text(encoding="utf-8"), flags=re.M)
+    section = section[section.index("Moving from dm-multipath and back") + 1]
+    other = set(re.findall(r"^        # (.*)", section, re.M)).difference(followed)
+    if other:
+        raise Failed("not run: " + ", ".join(other))
 
 
 def main():
