@@ -1714,7 +1714,7 @@ static bool mpath_stack_limits(struct mpath_head *head,
 			 BLK_FEAT_ADD_RANDOM | BLK_FEAT_STABLE_WRITES)
 
 /* How often the limits are tried to be locked, and when again if in vain. */
-#define MPATH_LIMITS_TRIES	10
+#define MPATH_LIMITS_TRIES	5
 #define MPATH_LIMITS_RETRY	(HZ / 10)
 
 /*
@@ -1729,7 +1729,7 @@ static bool mpath_trylock_limits(struct request_queue *q)
 	while (!mutex_trylock(&q->limits_lock)) {
 		if (!--tries)
 			return false;
-		msleep(10);
+		msleep(20);
 	}
 	return true;
 }

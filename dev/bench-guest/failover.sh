@@ -154,6 +154,15 @@ away() {
 	esac
 }
 
+# How long it is left alone before it goes, in seconds. One that fails soon after it
+# has come back is not trusted, and tested less and less often.
+rest() {
+	case $1 in
+	link|group|badread|timeout) echo 10.5 ;;
+	*) echo 0.3 ;;
+	esac
+}
+
 latency=20000000
 
 # Storage that takes its time, behind the targets of LIO.
@@ -287,7 +296,7 @@ burst() {
 			[[ $event == group && $used == "${all[2]}" ]] && break
 			wait_until_used "$used"
 		done
-		nap 0.3
+		nap "$(rest "$event")"
 		from=$(now)
 		echo "##round $((have + round + 1))"
 		"down_$event" "$h"
