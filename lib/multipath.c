@@ -53,7 +53,7 @@
 #define MPATH_BACKOFF_MIN	msecs_to_jiffies(100)
 #define MPATH_BACKOFF_MAX	(5 * HZ)
 /* ... at first, and for as long as no other path serves. */
-#define MPATH_BACKOFF_URGENT	msecs_to_jiffies(400)
+#define MPATH_BACKOFF_URGENT	msecs_to_jiffies(300)
 /* A path that fails again this soon after a good test was not good. */
 #define MPATH_TRUST_TIME	(10 * HZ)
 /* Tests that fail for so long mean that nothing is under way. */
