@@ -105,8 +105,9 @@ def failover(results):
                 rows[-1] += [number(results.get(f"rounds.{event}.{kind}")) for kind in ("mpath", "dm")]
         table(["event"] + [c.replace(".", ", ") for c in columns] +
               (["rounds", "rounds, dm"] if part == "failover" else []), rows)
-    for event, values in tree(results, "died").items():
-        print(f"With dm-multipath the guest died in round {values['dm']} of {event}.\n")
+    for name, what in ("died", "the guest died"), ("gave_up", "the path did not come back"):
+        for event, values in tree(results, name).items():
+            print(f"With dm-multipath {what} in round {values['dm']} of {event}.\n")
 
 
 def scale(results):

@@ -88,7 +88,7 @@ get_ios() {
 		if [[ $kind == mpath ]]; then
 			read -r ios <"$d/mpath_ios"
 		else
-			read -r -a f <"$d/stat" && ios=${f[0]}
+			read -r -a f <"$d/stat" && ios=$((f[0] + f[4]))
 		fi
 	done 2>/dev/null || :
 	ios=$((ios))
@@ -307,7 +307,8 @@ burst() {
 			nap_until $((from + 7000))
 			errors=$(users_errors "$h") ;;
 		esac
-		nap_until $((from + 1000 * $(away "$event")))
+		# Whoever looks at the path at intervals is met at another moment each time.
+		nap_until $((from + 1000 * $(away "$event") + 251 * (have + round)))
 		case $event in
 		timeout|badread) raw retried $(($(users_errors "$h") - errors)) ;;
 		esac

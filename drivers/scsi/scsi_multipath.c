@@ -112,7 +112,7 @@ MODULE_PARM_DESC(multipath_iopolicy,
  * so many LUNs in a second at most; then less and less often.
  */
 #define SCSI_MPATH_PROBE_MIN		(HZ / 5)
-#define SCSI_MPATH_PROBE_HURRY		(2UL * HZ / 5)
+#define SCSI_MPATH_PROBE_HURRY		(3UL * HZ / 10)
 #define SCSI_MPATH_HURRY_TIME		(30 * HZ)
 #define SCSI_MPATH_HURRY_RATE		250
 

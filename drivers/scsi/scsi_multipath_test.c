@@ -1162,7 +1162,7 @@ static void scsi_mpath_test_next_delay(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(HZ / 5, slow, 1),
 			SCSI_MPATH_PROBE_HURRY);
-	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(slow, slow, 100),
+	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(slow, slow, 70),
 			SCSI_MPATH_PROBE_HURRY);
 	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(HZ / 5, slow, 1000), 4 * HZ);
 	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(HZ / 5, HZ, 1000), HZ);
