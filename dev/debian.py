@@ -111,6 +111,7 @@ class Guest:
             try:
                 sock = socket.socket(socket.AF_UNIX)
                 sock.connect(str(path))
+                sock.settimeout(SLOW)
                 return sock
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
@@ -410,7 +411,8 @@ for adapter, which in (0, "first"), (1, "second"):
 def _():
     boot("always", [0, 1])
     root_is(head("SYSTEM"), 2)
-    if guest.ask("lsinitramfs /boot/initrd.img-$(uname -r) | grep -i multipath || dpkg -s multipath-tools")[0] == 0:
+    guest.run("lsinitramfs /boot/initrd.img-$(uname -r) >/run/initramfs; grep -q scsi /run/initramfs")
+    if guest.ask("grep -i multipath /run/initramfs || dpkg -s multipath-tools")[0] == 0:
         raise Failed("there is something of dm-multipath")
 
 

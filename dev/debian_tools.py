@@ -24,6 +24,8 @@ class Row(NamedTuple):
     words: str = ""
     # What numbers they are does not count.
     measured: bool = False
+    # What has to be done otherwise, though it then does the same.
+    once: str = ""
 
 
 ROWS = [
@@ -114,7 +116,7 @@ ROWS = [
         {grow}
         blockdev --getsize64 {disk}; growpart {disk} 1; udevadm settle; lsblk -no NAME,SIZE {disk}
         resize2fs {disk}1 >/dev/null 2>&1; df --output=source,size -BM /mnt; umount /mnt
-        wipefs -qa {disk}1 {disk}; partprobe {disk}; udevadm settle"""),
+        wipefs -qa {disk}1 {disk}; partprobe {disk}; udevadm settle""", once=", when all paths have been scanned"),
 ]
 
 # What is another one with each run.
@@ -157,7 +159,8 @@ def table():
     for row in ROWS:
         shown = ", ".join(f"``{program}``" for program in row.shown.split(", "))
         # In such a table the first cell has one line.
-        for words in textwrap.wrap(row.words or "the same", WIDTHS[1]):
+        assert bool(row.words) == bool(row.differs), row.shown
+        for words in textwrap.wrap(row.words or "the same" + row.once, WIDTHS[1]):
             lines.append(shown.ljust(WIDTHS[0] + 1) + words)
             shown = ""
     return "\n".join(lines + [rule, ""])
