@@ -411,7 +411,7 @@ for adapter, which in (0, "first"), (1, "second"):
 def _():
     boot("always", [0, 1])
     root_is(head("SYSTEM"), 2)
-    guest.run("lsinitramfs /boot/initrd.img-$(uname -r) >/run/initramfs; grep -q scsi /run/initramfs")
+    guest.run("lsinitramfs /boot/initrd.img-$(uname -r) >/run/initramfs; [ -s /run/initramfs ]")
     if guest.ask("grep -i multipath /run/initramfs || dpkg -s multipath-tools")[0] == 0:
         raise Failed("there is something of dm-multipath")
 
