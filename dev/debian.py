@@ -411,8 +411,8 @@ for adapter, which in (0, "first"), (1, "second"):
 def _():
     boot("always", [0, 1])
     root_is(head("SYSTEM"), 2)
-    guest.run("lsinitramfs /boot/initrd.img-$(uname -r) >/run/initramfs; [ -s /run/initramfs ]")
-    if guest.ask("grep -i multipath /run/initramfs || dpkg -s multipath-tools")[0] == 0:
+    guest.run("lsinitramfs /boot/initrd.img-$(uname -r) >/run/initrd.list; [ -s /run/initrd.list ]")
+    if guest.ask("grep -i multipath /run/initrd.list || dpkg -s multipath-tools")[0] == 0:
         raise Failed("there is something of dm-multipath")
 
 
