@@ -381,13 +381,16 @@ static void mpath_kunit_effective_state(struct kunit *test)
 static void mpath_kunit_outlook(struct kunit *test)
 {
 	struct mpath_head head = { .paths = LIST_HEAD_INIT(head.paths) };
-	struct mpath_device paths[3] = {};
+	const unsigned int nr_paths = 3;
+	struct mpath_device *paths;
 	unsigned int i, vector;
 
+	paths = kunit_kcalloc(test, nr_paths, sizeof(*paths), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, paths);
 	KUNIT_EXPECT_EQ(test, mpath_paths_outlook(&head), MPATH_LOST);
 
 	head.outlook = MPATH_LOST;
-	for (i = 0; i < ARRAY_SIZE(paths); i++)
+	for (i = 0; i < nr_paths; i++)
 		list_add_tail(&paths[i].entry, &head.paths);
 	for (vector = 0; vector < MPATH_NR_STATES * MPATH_NR_STATES *
 				  MPATH_NR_STATES; vector++) {
@@ -397,7 +400,7 @@ static void mpath_kunit_outlook(struct kunit *test)
 		bool changed = vector % 3 == 0, served = vector % 3 == 1;
 		bool recent = changed || served;
 
-		for (i = 0; i < ARRAY_SIZE(paths); i++) {
+		for (i = 0; i < nr_paths; i++) {
 			paths[i].state = rest % MPATH_NR_STATES;
 			rest /= MPATH_NR_STATES;
 			paths[i].changed_at = get_jiffies_64();
