@@ -2045,7 +2045,6 @@ static void mpath_kunit_limits_locked(struct kunit *test)
 }
 
 static struct kunit_case mpath_kunit_cases[] = {
-	KUNIT_CASE(mpath_kunit_limits_locked),
 	KUNIT_CASE(mpath_kunit_iopolicy_names),
 	KUNIT_CASE(mpath_kunit_state_classes),
 	KUNIT_CASE(mpath_kunit_effective_state),
@@ -2090,6 +2089,7 @@ static struct kunit_case mpath_kunit_cases[] = {
 	KUNIT_CASE(mpath_kunit_dead_is_final),
 	KUNIT_CASE(mpath_kunit_pending_revives),
 	KUNIT_CASE(mpath_kunit_pending_dies),
+	KUNIT_CASE(mpath_kunit_limits_locked),
 	{}
 };
 

@@ -963,8 +963,6 @@ scsi_mpath_find_standby(struct scsi_mpath_head *head)
 		if (!found || READ_ONCE(smdev->path.preferred))
 			found = smdev;
 	}
-	if (found)
-		head->activate_at = get_jiffies_64() + SCSI_MPATH_ACTIVATE_AGAIN;
 	return found;
 }
 
@@ -996,7 +994,10 @@ static struct scsi_device *scsi_mpath_next_to_ask(struct scsi_mpath_head *head,
 	do {
 		smdev = scsi_mpath_find_standby(head);
 		*activate = smdev;
-		if (!smdev)
+		if (smdev)
+			head->activate_at = get_jiffies_64() +
+					    SCSI_MPATH_ACTIVATE_AGAIN;
+		else
 			smdev = scsi_mpath_find_unasked(head, slow);
 		if (!smdev)
 			break;
