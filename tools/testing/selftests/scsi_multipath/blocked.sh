@@ -4,11 +4,9 @@
 # Paths with a transport that blocks them for a while when a link is cut, then
 # gives them up, and finds them again: iSCSI.
 #
-# Not on a kernel with lockdep: LIO's iSCSI target takes session_lock in a timer,
-# and tpg_state_lock, which is not safe there, within it.
-#
 # guest-kernel: lean
 # guest-append: scsi_mod.multipath=on
+# guest-debug: t_blocked|t_unbind
 # guest-timeout: 700
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317

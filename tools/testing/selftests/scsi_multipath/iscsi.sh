@@ -79,6 +79,10 @@ iscsi_portal() {
 	mkdir "$tpg/lun/lun_0"
 	ln -s "$backstore" "$tpg/lun/lun_0/mpath"
 	echo "tpg$i" >"$tpg/lun/lun_0/alua_tg_pt_gp"
+	# Both have to ask for it. A session whose link is cut is kept until there is a
+	# new one. When its time is over, LIO takes session_lock in a timer, and within it
+	# tpg_state_lock, which is not safe there: lockdep would report that.
+	echo 3600 >"$tpg/param/DefaultTime2Retain"
 	echo 1 >"$tpg/enable"
 }
 
@@ -96,6 +100,7 @@ iscsi_node_new() {
 	shift
 
 	iscsi_node "$i" -o new >/dev/null
+	iscsi_node "$i" -o update -n node.session.iscsi.DefaultTime2Retain -v 3600
 	while (($#)); do
 		iscsi_node "$i" -o update -n "$1" -v "$2"
 		shift 2
