@@ -19,7 +19,7 @@ abi_files = sorted((root / 'Documentation/ABI/testing').iterdir())
 abi = '\n'.join(f.read_text() for f in abi_files)
 guide_file = 'Documentation/scsi/scsi-multipath.rst'
 guide = (root / guide_file).read_text()
-parameters_file = 'Documentation/admin-guide/kernel-parameters.txt'
+parameters_file = 'Documentation/scsi/scsi-parameters.rst'
 parameters = (tree / parameters_file).read_text()
 
 # Where the files of each table of attributes are.
