@@ -19,13 +19,12 @@ class Row(NamedTuple):
     # What the table shows, each program after a comma.
     shown: str
     script: str
-    # Lines of the plain disk ("-") and of the multipath disk ("+"), and why.
+    # Lines of the plain disk ("-") and of the multipath disk ("+"), and what the
+    # table says of it.
     differs: tuple = ()
-    words: str = ""
+    words: str = "the same"
     # What numbers they are does not count.
     measured: bool = False
-    # What has to be done otherwise, though it then does the same.
-    once: str = ""
 
 
 ROWS = [
@@ -116,7 +115,7 @@ ROWS = [
         {grow}
         blockdev --getsize64 {disk}; growpart {disk} 1; udevadm settle; lsblk -no NAME,SIZE {disk}
         resize2fs {disk}1 >/dev/null 2>&1; df --output=source,size -BM /mnt; umount /mnt
-        wipefs -qa {disk}1 {disk}; partprobe {disk}; udevadm settle""", once=", when all paths have been scanned"),
+        wipefs -qa {disk}1 {disk}; partprobe {disk}; udevadm settle""", words="the same, when all paths have been scanned"),
 ]
 
 # What is another one with each run.
@@ -158,9 +157,9 @@ def table():
              "", rule, "command".ljust(WIDTHS[0] + 1) + "on the multipath disk", rule]
     for row in ROWS:
         shown = ", ".join(f"``{program}``" for program in row.shown.split(", "))
+        assert row.words.startswith("the same") == (not row.differs), row.shown
         # In such a table the first cell has one line.
-        assert bool(row.words) == bool(row.differs), row.shown
-        for words in textwrap.wrap(row.words or "the same" + row.once, WIDTHS[1]):
+        for words in textwrap.wrap(row.words, WIDTHS[1]):
             lines.append(shown.ljust(WIDTHS[0] + 1) + words)
             shown = ""
     return "\n".join(lines + [rule, ""])
