@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 
 T ?=
-export KSRC PATCH V K LIMIT N SEED MINUTES MAX_PATHS LIES KERNEL HOOK EVENTS DISKS LUNS CONFIG
+export KSRC PATCH V K LIMIT N SEED MINUTES MAX_PATHS LIES KERNEL HOOK EVENTS DISKS LUNS CONFIG DEBS
 
 help:
 	@echo 'make run           build the kernel, boot it, and show a multipath disk that loses its paths'
@@ -11,7 +11,8 @@ help:
 	@echo 'make bench         the figures, beside those of dm-multipath and NVMe; T=PART: cost,'
 	@echo '                   profile, cpus, memory, scale, failover or balance; N=COUNT: rounds of'
 	@echo '                   failover; EVENTS=..., DISKS=mpath|dm, LUNS=...: these only'
-	@echo 'make debian        a test that make test leaves out: a Debian system on a multipath disk'
+	@echo 'make debian        a test that make test leaves out: a Debian system on a multipath disk;'
+	@echo '                   K=modular: with SCSI in modules; DEBS=FOLDER: with the kernel packaged there'
 	@echo 'make torture       everything at once, at random; SEED=N, MINUTES=N (10): see the test;'
 	@echo '                   KERNEL=kcsan: for data races'
 	@echo 'make fuzz          a target whose answers are changed at random; SEED=N, LIES=N (2000);'
@@ -73,7 +74,7 @@ build: tree
 	@dev/build $(or $(K),lean)
 
 clean:
-	rm -rf build/lean build/debug build/plain* build/fast* build/kcsan build/uml build/mutants build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz build/deb build/debian
+	rm -rf build/lean build/debug build/modular build/plain* build/fast* build/kcsan build/uml build/mutants build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz build/deb build/debian
 	@[ ! -e build/linux ] || git -C build/linux worktree prune
 
 .PHONY: help run test shell bench debian torture fuzz mutants deb series check-series tree refresh build clean

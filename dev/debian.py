@@ -411,8 +411,9 @@ for adapter, which in (0, "first"), (1, "second"):
 def _():
     boot("always", [0, 1])
     root_is(head("SYSTEM"), 2)
-    guest.run("lsinitramfs /boot/initrd.img-$(uname -r) >/run/initrd.list; [ -s /run/initrd.list ]")
-    if guest.ask("grep -i multipath /run/initrd.list || dpkg -s multipath-tools")[0] == 0:
+    has_modules(f"/boot/initrd.img-{guest.run('uname -r')}")
+    # What is there with the kernel is not for dm-multipath.
+    if guest.ask("grep -i multipath /run/initrd.list | grep -v /kernel/lib/multipath.ko || dpkg -s multipath-tools")[0] == 0:
         raise Failed("there is something of dm-multipath")
 
 
@@ -432,6 +433,27 @@ def _():
                         for kind in ("plain", "multipath"))
     other = []
     for row in debian_tools.ROWS:
+    # A path that is found before it counts as optimized, whatever its state.
+    order = re.findall("alua: device handler registered|Direct-Access", guest.run("dmesg"))
+    if order[:1] != ["alua: device handler registered"]:
+        raise Failed(f"scsi_dh_alua comes late: {order}")
+
+
+def has_modules(initrd):
+    """An initramfs has what the disk takes and the kernel does not have built in."""
+    guest.run(f"lsinitramfs {initrd} >/run/initrd.list; [ -s /run/initrd.list ]")
+    guest.run("""for m in multipath scsi_mod scsi_dh_alua sd_mod virtio_scsi; do
+	[ "$(modinfo -F filename $m)" = "(builtin)" ] || grep "/$m.ko" /run/initrd.list || { echo "no $m"; exit 1; }
+done""")
+
+
+@test("with MODULES=dep the initramfs has what it needs if it is told the driver of the hosts")
+def _():
+    guest.run("cp -a /etc/initramfs-tools /run/; sed -i s/^MODULES=.*/MODULES=dep/ /run/initramfs-tools/initramfs.conf\n"
+              "cat /sys/class/scsi_host/host*/proc_name | sort -u >>/run/initramfs-tools/modules\n"
+              "mkinitramfs -d /run/initramfs-tools -o /run/dep.img")
+    has_modules("/run/dep.img")
+    guest.run("rm -r /run/dep.img /run/initramfs-tools")
         found = debian_tools.difference(plain[row.shown], multipath[row.shown])
         if found != row.differs:
             other.append("\n".join([f"{row.shown}, plain (-) and multipath (+):", *found, "and not:", *row.differs]))
