@@ -336,10 +336,23 @@ def by_id():
     return found
 
 
-def same_links(what):
+def same_links(what, rules="all"):
+    """The links that these rules make are those of a plain disk."""
     found = by_id()
-    if found != links.setdefault("plain", found):
-        raise Failed(f"{what}: the links in /dev/disk are {found}, and were {links['plain']} on a plain disk")
+    plain = links.setdefault(rules, found)
+    if found != plain:
+        raise Failed(f"{what}: the links in /dev/disk are {found}, and were {plain} on a plain disk")
+
+
+def same_links_without_sg3_utils(what):
+    """So they are where sg3-utils-udev is not installed: udev asks the disk by its own scsi_id."""
+    rules = "/etc/udev/rules.d/{55-scsi-sg3_id,58-scsi-sg3_symlink}.rules"
+    guest.run(f"for rule in {rules}; do ln -s /dev/null $rule; done; udevadm control --reload")
+    same_links(what, "without sg3-utils")
+    said = guest.ask(f"udevadm info -q property /dev/{head('DATA')} | grep ^SCSI_")[1]
+    guest.run(f"rm {rules}; udevadm control --reload; udevadm trigger --subsystem-match=block; udevadm settle")
+    if said:
+        raise Failed(f"{what}: the rules of sg3-utils were there: {said}")
 
 
 def grow(disk, size):
@@ -386,6 +399,11 @@ def _():
     same_links("plain")
 
 
+@test("without the rules of sg3-utils they have names as well")
+def _():
+    same_links_without_sg3_utils("plain")
+
+
 @test("the tools work on a plain disk")
 def _():
     tools("plain")
@@ -415,24 +433,6 @@ def _():
     # What is there with the kernel is not for dm-multipath.
     if guest.ask("grep -i multipath /run/initrd.list | grep -v /kernel/lib/multipath.ko || dpkg -s multipath-tools")[0] == 0:
         raise Failed("there is something of dm-multipath")
-
-
-@test("udev gives the disk over two paths the same names, and none leads to a path")
-def _():
-    same_links("multipath")
-
-
-@test("the tools work on the disk over two paths")
-def _():
-    tools("multipath")
-
-
-@test("each tool does the same on both, or what is written down", without_guest=True)
-def _():
-    plain, multipath = (json.loads((DIR / f"tools-{kind}.json").read_text(encoding="utf-8"))
-                        for kind in ("plain", "multipath"))
-    other = []
-    for row in debian_tools.ROWS:
     # A path that is found before it counts as optimized, whatever its state.
     order = re.findall("alua: device handler registered|Direct-Access", guest.run("dmesg"))
     if order[:1] != ["alua: device handler registered"]:
@@ -454,6 +454,29 @@ def _():
               "mkinitramfs -d /run/initramfs-tools -o /run/dep.img")
     has_modules("/run/dep.img")
     guest.run("rm -r /run/dep.img /run/initramfs-tools")
+
+
+@test("udev gives the disk over two paths the same names, and none leads to a path")
+def _():
+    same_links("multipath")
+
+
+@test("without the rules of sg3-utils the names are the same as well")
+def _():
+    same_links_without_sg3_utils("multipath")
+
+
+@test("the tools work on the disk over two paths")
+def _():
+    tools("multipath")
+
+
+@test("each tool does the same on both, or what is written down", without_guest=True)
+def _():
+    plain, multipath = (json.loads((DIR / f"tools-{kind}.json").read_text(encoding="utf-8"))
+                        for kind in ("plain", "multipath"))
+    other = []
+    for row in debian_tools.ROWS:
         found = debian_tools.difference(plain[row.shown], multipath[row.shown])
         if found != row.differs:
             other.append("\n".join([f"{row.shown}, plain (-) and multipath (+):", *found, "and not:", *row.differs]))
@@ -526,6 +549,37 @@ def _():
     if errors:
         raise Failed(errors)
     guest.run("[ $(findmnt -no OPTIONS / | cut -d, -f1) = rw ]")
+
+
+def node_links(disk):
+    """The links of a disk in /dev/disk/by-id."""
+    guest.run("udevadm settle")
+    return {link for link in guest.run(f"udevadm info -q symlink /dev/{disk}").split() if "/by-id/" in link}
+
+
+@test("looked at without a usable path the disk loses its links, until udev looks again, as the guide's rule makes it")
+def _():
+    disk = head("DATA")
+    before = node_links(disk)
+    rule = re.search('^ +(ACTION.*"serving".*)$', GUIDE.read_text(encoding="utf-8"), re.M)
+    look = "udevadm trigger --subsystem-match=block"
+    for rules, after in ("", set()), (rule[1], before):
+        guest.run(f"printf '%s\\n' '{rules}' >/etc/udev/rules.d/60-scsi-multipath.rules; udevadm control --reload")
+        guest.run(f"for path in /sys/block/{disk}/multipath/*; do echo offline >$path/device/state; done")
+        guest.wait(f'[ "$(sort -u /sys/block/{disk}/multipath/*/mpath_state)" = offline ]')
+        found = [node_links(disk)]
+        guest.run(look)
+        found.append(node_links(disk))
+        guest.run(f"for path in /sys/block/{disk}/multipath/*; do echo running >$path/device/state; done")
+        usable(disk, 2)
+        if after:
+            guest.wait(f"[ $(udevadm info -q symlink /dev/{disk} | grep -o /by-id/ | wc -l) = {len(after)} ]")
+        found.append(node_links(disk))
+        guest.run(look)
+        found.append(node_links(disk))
+        if found != [before, set(), after, before]:
+            raise Failed(f"with the rule {rules!r}: {found}")
+    guest.run("rm /etc/udev/rules.d/60-scsi-multipath.rules; udevadm control --reload")
 
 
 def commands(title, underline="---+|===+"):
@@ -629,7 +683,25 @@ def _():
     mounted(["disk", "disk", "mpath"])
 
 
-@test("and back, where what multipath-tools has left is no harm")
+@test("a disk with ALUA is native multipath while those without stay with dm-multipath, as the guide says")
+def _():
+    guest.run("echo scsi_debug >/etc/modules-load.d/test.conf\n"
+              "echo options scsi_debug vpd_use_hostno=0 add_host=3 dev_size_mb=64 >/etc/modprobe.d/test.conf")
+    follow("Some disks stay with dm-multipath")
+    mounted(["disk", "disk", "mpath"])
+    disk = guest.run("cat /sys/class/scsi_mpath_disk/*/disk")
+    # Each host of scsi_debug reports another state.
+    guest.wait(f'[ "$(sort /sys/block/{disk}/multipath/*/mpath_state | paste -sd " ")" = "non-optimized optimized standby" ]')
+    paths = guest.run("multipathd show paths raw format %d").split()
+    if disk in paths or len(paths) != 4:
+        raise Failed(f"{disk} is multipath, and multipathd has {paths}")
+    guest.run(f"pvcreate -qq -f -y /dev/{disk}; pvremove -qq /dev/{disk}\n"
+              f"mkfs.ext4 -q /dev/{disk}; mount /dev/{disk} /mnt; cp /var/tmp/file /mnt; umount /mnt\n"
+              f"echo 3 >/proc/sys/vm/drop_caches; mount /dev/{disk} /mnt; cmp /var/tmp/file /mnt/file; umount /mnt\n"
+              "rm /etc/modules-load.d/test.conf /etc/modprobe.d/test.conf")
+
+
+@test("it is moved back, where what multipath-tools has left is no harm")
 def _():
     wwid = "3" + DATA[1][2:]
     guest.run(f"sed -i 's,^UUID={UUID} ,/dev/mapper/{wwid}-part1 ,' /etc/fstab")

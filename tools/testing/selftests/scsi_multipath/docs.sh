@@ -170,7 +170,7 @@ t_rules() {
 	trap 'rm -f $rules' EXIT
 	mkdir -p "${rules%/*}"
 	shown_lines '^ACTION==' >$rules
-	is "rules" 2 "$(wc -l <$rules)"
+	is "rules" 3 "$(wc -l <$rules)"
 	pidof systemd-udevd >/dev/null || background $daemon >"$tmp/udev.log" 2>&1
 	wait_for 10 udev_reload || fail "udev does not answer"
 	rig_debug on 2
