@@ -139,9 +139,10 @@ static int mpath_kunit_init(struct kunit *test)
 	thead = kzalloc(sizeof(*thead), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, thead);
 	ret = mpath_head_init(&thead->head, &mpath_kunit_ops, THIS_MODULE);
-	if (ret)
+	if (ret) {
 		kfree(thead);
-	KUNIT_ASSERT_EQ(test, ret, 0);
+		return ret;
+	}
 
 	INIT_DELAYED_WORK(&thead->head.requeue_work, mpath_kunit_kicked);
 	INIT_WORK(&thead->head.event_work, mpath_kunit_changed);
