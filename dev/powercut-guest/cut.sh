@@ -10,6 +10,8 @@
 #	raw	a block, then a flush
 #	fua	a block with FUA
 #	file	a file of ext4, which is synced
+#
+# HOOK=KIND: no other kind is written, and this one is not flushed, see dev/powercut.
 
 # shellcheck disable=SC2086
 # shellcheck source-path=SCRIPTDIR/../../tools/testing/selftests/scsi_multipath source=lib.sh
@@ -20,6 +22,14 @@ set -eE -o pipefail
 
 records=64
 kinds=(raw fua file)
+hook=${HOOK:-}
+# How dd writes, and what syncs a file
+raw=conv=notrunc,fsync fua=oflag=direct,dsync sync=sync
+case $hook in
+raw)	raw='conv=notrunc oflag=direct' ;;
+fua)	fua=oflag=direct ;;
+file)	sync=: ;;
+esac
 
 # What a record is: of block size, and torn nowhere.
 content() { printf '%04096d' "$1"; }
@@ -27,8 +37,8 @@ content() { printf '%04096d' "$1"; }
 # Where the records of kind $1 begin, in blocks.
 first_block() { [[ $1 == raw ]] && echo 512 || echo 1024; }
 
-write_raw() { put raw "$1" conv=notrunc,fsync; }
-write_fua() { put fua "$1" conv=notrunc oflag=direct,dsync; }
+write_raw() { put raw "$1" $raw; }
+write_fua() { put fua "$1" conv=notrunc $fua; }
 put() {
 	content "$2" | dd of="/dev/$disk" bs=4k iflag=fullblock seek=$(($(first_block $1) + $2 % records)) \
 		"${@:3}" status=none
@@ -36,7 +46,7 @@ put() {
 write_file() {
 	content "$1" >"/mnt/$(($1 % records)).new"
 	mv "/mnt/$(($1 % records)).new" "/mnt/$(($1 % records))"
-	sync "/mnt/$(($1 % records))" /mnt
+	$sync "/mnt/$(($1 % records))" /mnt
 }
 
 read_raw() { get raw "$1"; }
@@ -78,7 +88,7 @@ write() {
 	fio --name=noise --filename="/dev/$disk" --offset=16m --size=8m --rw=randwrite --bs=4k --direct=1 \
 		--ioengine=libaio --iodepth=8 --time_based --runtime=1h --output=/dev/null &
 	paths_fail &
-	for kind in "${kinds[@]}"; do writer $kind & done
+	for kind in ${hook:-"${kinds[@]}"}; do writer $kind & done
 	wait -n
 	echo "a writer has ended"
 	exit 1
