@@ -6,7 +6,8 @@ export KSRC PATCH V K LIMIT N SEED MINUTES MAX_PATHS LIES KERNEL HOOK EVENTS DIS
 help:
 	@echo 'make run           build the kernel, boot it, and show a multipath disk that loses its paths'
 	@echo 'make test          everything that must pass; T=PATTERN: check, kunit, or tests by name;'
-	@echo '                   K=debug: on the debug kernel whatever can be, for hours'
+	@echo '                   K=debug: on the debug kernel whatever can be, for hours;'
+	@echo '                   K=kcsan: what looks for data races, on a kernel that finds them'
 	@echo 'make shell         a shell in that guest; K=debug: on the debug kernel'
 	@echo 'make bench         the figures, beside those of dm-multipath and NVMe; T=PART: cost,'
 	@echo '                   profile, cpus, memory, scale, failover or balance; N=COUNT: rounds of'

@@ -144,6 +144,17 @@ use_ccache() {
 	# shellcheck disable=SC2034
 	kmake_vars=(CC='ccache gcc' LOCALVERSION=)
 }
+# ... and those of kernel $1 of dev/build.  With kcsan the accesses to memory are
+# watched of our own files, and of those that we have put hooks in.  Not of scsi_lib.c
+# and sd.c: in two minutes of flips.sh there is a report of sbitmap_put(), which is
+# inline, and there are four of what sd reads while a scan writes it, none of ours.
+use_kernel_vars() {
+	case $1 in
+	uml) kmake_vars+=(ARCH=um) ;;
+	kcsan)	kmake_vars+=(KCSAN_SANITIZE=n KCSAN_SANITIZE_{multipath,scsi_multipath,sd_multipath}.o=y
+			KCSAN_SANITIZE_{scsi_dh_alua,scsi,scsi_error,scsi_scan,scsi_sysfs}.o=y) ;;
+	esac
+}
 
 # What kconfig fragments say, one line a symbol.  Of a symbol that more than
 # one names, the last word counts.

@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Whatever changes a path, its disk or its settings, each in a loop that waits for
+# none of the others, under I/O. What that can show is for the kernel to say: a
+# kernel with KCSAN that two touch the same without a lock, others that a lock is
+# taken in a wrong order or that an object is gone.
+#
+#	SECS=N	for how long; default 120 with KCSAN, 20 without
+#
+# guest-kernel: debug
+# guest-kcsan: t_flips
+# guest-timeout: 400
+
+# shellcheck disable=SC2046,SC2086,SC2317
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+has_kcsan() { [[ -e /sys/kernel/debug/kcsan ]]; }
+
+# loop NAME COMMAND...: over and over until $tmp/stop is there, and say how often.
+# What a command finds gone is to be expected.
+loop() {
+	local name=$1 n=0
+
+	set +eE +o pipefail
+	trap - ERR
+	RANDOM=$BASHPID
+	while [[ ! -e $tmp/stop ]]; do
+		"${@:2}"
+		n=$((n + 1))
+	done 2>/dev/null
+	echo "$n" >"$tmp/loop.$name"
+}
+
+# a random time, up to a tenth of a second
+rest() { nap 0.0$((RANDOM % 10)); }
+one_path() { hctl=${all[RANDOM % ${#all[@]}]}; }
+
+do_read() { dd if="/dev/$(head_disk)" of=/dev/null bs=4k count=128 iflag=direct status=none || rest; }
+do_write() {
+	dd if=/dev/zero of="/dev/$(head_disk)" bs=4k count=128 oflag=direct conv=nocreat,notrunc \
+		status=none || rest
+}
+do_state() {
+	one_path
+	echo offline >"$(sdev $hctl)/state"
+	rest
+	echo running >"$(sdev $hctl)/state"
+	rest
+}
+do_disabled() {
+	local disk
+
+	one_path
+	disk=$(disk_of $hctl) || return
+	echo 1 >"/sys/block/$disk/mpath_disabled"
+	rest
+	echo 0 >"/sys/block/$disk/mpath_disabled"
+}
+# The files that take a zero, and no others
+do_zero() {
+	local disk f
+
+	one_path
+	disk=$(disk_of $hctl)
+	for f in "/sys/block/$(head_disk)"/mpath_{failovers,waited,refused,outage_ms,outage_longest_ms} \
+		 "/sys/block/$disk"/mpath_{ios,bytes,errors,failovers,retries,state_changes,last_error}; do
+		echo 0 >"$f"
+	done
+}
+do_look() {
+	local f text
+
+	for f in "/sys/block/$(head_disk)"/{mpath_*,multipath/*/mpath_*,delayed_removal_secs} \
+		 /sys/class/scsi_mpath_device/*/iopolicy; do
+		read -r text <"$f"
+	done
+	: "$text"
+}
+do_policy() {
+	local p
+
+	for p in round-robin queue-depth numa; do policy $p; rest; done
+}
+do_secs() {
+	echo $((RANDOM % 3)) >"/sys/block/$(head_disk)/delayed_removal_secs"
+	rest
+}
+do_delete() {
+	one_path
+	echo 1 >"$(sdev $hctl)/delete"
+	rest
+	rescan $hctl
+	rest
+}
+do_rescan() { one_path; echo 1 >"$(sdev $hctl)/rescan"; rest; }
+
+loops=(read write state disabled zero look policy secs delete rescan)
+
+standing() { local h; for h in "${all[@]}"; do state $h; done | xargs; }
+stands_again() { [[ $(standing) == "$before" ]]; }
+
+t_flips() {
+	local all before hctl name pids=() secs n said=()
+
+	secs=20
+	! has_kcsan || secs=120
+	secs=${SECS:-$secs}
+	mapfile -t all < <(hctls)
+	before=$(standing)
+	rm -f "$tmp/stop" "$tmp"/loop.*
+	for name in "${loops[@]}"; do
+		background loop $name do_$name
+		pids+=("$bg_pid")
+	done
+	nap $secs
+	: >"$tmp/stop"
+	for hctl in "${pids[@]}"; do
+		wait_for 120 gone $hctl || fail "a loop does not end: $(</proc/$hctl/wchan)"
+	done
+	for hctl in "${all[@]}"; do
+		[[ -d $(sdev $hctl) ]] || rescan $hctl
+		echo running >"$(sdev $hctl)/state"
+		echo 0 >"/sys/block/$(disk_of $hctl)/mpath_disabled"
+	done
+	wait_for 60 stands_again || fail "the paths were $before, are $(standing)"
+	for name in "${loops[@]}"; do
+		n=$(<"$tmp/loop.$name")
+		said+=("$name $n")
+		ok_if "times that '$name' has been done" "n > 2"
+	done
+	note "in $secs s: ${said[*]}"
+	read_block "$(head_disk)" || fail "the disk cannot be read"
+	! log_says 'BUG: KCSAN' || fail "KCSAN has found a data race, see the kernel's log"
+}
+
+testcase t_flips "rig_debug on 4" "A13: states, settings and members change all at once, under I/O"
+
+run_tests "$@"
