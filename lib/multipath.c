@@ -12,9 +12,10 @@
  * bio's life. A bio that waits for a path waits as its clone, and sending it
  * again takes no memory.
  *
- * Lock order: mpath_head.mutex, then mpath_head.lock. Completion and changes
- * of a path's state may come from hard interrupts; they take the latter only,
- * and leave everything that sleeps to the works.
+ * Lock order: mpath_head.mutex or the disk's open_mutex, then mpath_head.lock;
+ * under the mutex, the lock of the queue's limits is tried. Completion and
+ * changes of a path's state may come from hard interrupts; they take
+ * mpath_head.lock only, and leave everything that sleeps to the works.
  */
 
 #define pr_fmt(fmt) "multipath: " fmt

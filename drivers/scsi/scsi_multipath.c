@@ -7,6 +7,21 @@
  * gets a struct scsi_mpath_device when it is scanned, and those with the same
  * identification share a struct scsi_mpath_head. The upper level driver makes
  * one disk of them with libmultipath; here is what that asks of a path.
+ *
+ * Lock order. What is further to the right is taken under what is to the left, if
+ * both are taken:
+ *
+ *	Scsi_Host.scan_mutex, device_lock() of a scsi_device
+ *		scsi_mpath_heads_lock: nothing of ours is taken under it
+ *		scsi_mpath_head.lock
+ *			mpath_head.mutex
+ *			scsi_mpath_device.lock
+ *	scsi_device.state_mutex, Scsi_Host.host_lock, the lock of a port group
+ *		scsi_mpath_device.lock
+ *			mpath_head.lock
+ *
+ * libmultipath takes mpath_head.lock under mpath_head.mutex, and never one of the
+ * others. The last two are taken in any context, with interrupts off.
  */
 
 #include <linux/ctype.h>
