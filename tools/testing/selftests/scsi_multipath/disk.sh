@@ -568,7 +568,7 @@ no_rawio() { setpriv --bounding-set=-sys_rawio --inh-caps=-sys_rawio "$@"; }
 
 testcase t_filesystem "rig_debug on 2" "partitions, ext4 and fsck, with a path lost"
 testcase t_partition_scan "rig_debug on 2" "the partitions are found when the disk comes back"
-testcase t_tools "rig_debug on 2" "D18: sg3-utils, lsblk, blockdev and lsscsi find their way"
+testcase t_tools "rig_debug on 2" "D15, D18: sg3-utils, lsblk, blockdev and lsscsi find their way"
 testcase t_ioctl "rig_debug on 2" "D7: SG_IO on a partition needs CAP_SYS_RAWIO"
 testcase t_remap_event "rig_debug on 2" "D17: block_bio_remap goes from the disk to the path"
 testcase t_flags "rig_debug on 2 lbpu=1 lbpws=1" "B12: what a bio asks for reaches the path"

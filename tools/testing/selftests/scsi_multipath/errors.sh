@@ -455,7 +455,7 @@ t_bounded_time() {
 	none_parked || fail "parked: $(parked)"
 }
 
-testcase t_path_errors rig_errors "B5, B10, C16, C17: an error of the path: the other path at once"
+testcase t_path_errors rig_errors "B1, B5, B10, C16, C17: an error of the path: the other path at once"
 testcase t_other_commands "rig_errors lbpu=1 lbpws=1" \
 	"B5: a flush, a discard and zeroes: the other path at once"
 testcase t_issuers_errors rig_errors \
@@ -464,9 +464,9 @@ testcase t_passing_errors rig_errors "B5: what passes by itself leaves the path 
 testcase t_lasting_errors rig_errors "B5, B10: what should pass and does not costs the path its I/O"
 testcase t_handled_errors rig_errors "B10: what the error handler is for"
 testcase t_unanswered rig_errors "B10: a command that is never answered, whatever ends it"
-testcase t_recovery rig_errors "B10: nothing waits for a host's error handler"
+testcase t_recovery rig_errors "B3, B10: nothing waits for a host's error handler"
 testcase t_full rig_errors "B15: nor for a device that has no room"
-testcase t_rain rig_errors "C17: errors on both paths under verified I/O"
+testcase t_rain rig_errors "B1, C17: errors on both paths under verified I/O"
 testcase t_partial rig_errors "B17: commands that are done in part, and then fail"
 testcase t_bad_reads rig_errors "B8: a path that fails all reads is held down until one succeeds"
 testcase t_bounded_tries rig_errors "B8: a bio that no path takes ends with an error"

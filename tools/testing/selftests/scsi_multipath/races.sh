@@ -196,7 +196,7 @@ t_parked_removed() {
 	! wait "$fio_pid" || fail "I/O goes on without a path"
 }
 
-testcase t_unbind "rig_loop on 2" "A19, A14: sd unbound and bound 8 times under I/O"
+testcase t_unbind "rig_loop on 2" "A19, A14, A5: sd unbound and bound 8 times under I/O"
 testcase t_delete_race "rig_loop on 4" "A14, A15: paths deleted and found by three hands under I/O"
 testcase t_unbind_together "rig_loop on 4" \
 	"A8, A11, A12: all paths unbound at once, and bound at once"
