@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""usage: bench-report.py RESULTS.TSV KERNEL
+"""usage: bench-report.py FOLDER
 
 Print what dev/bench has measured as tables, in Markdown.
 """
 
 import collections
-import datetime
+import pathlib
 import sys
 
 
@@ -90,8 +90,8 @@ def failover(results):
         "known": "Of these: until the transport says that it is back, ms",
         "retried": "Reads that failed again on a path that does not get better",
     }
-    order = ("idle", "state", "delete", "unbind", "host", "blocked", "standby", "cut", "timeout", "badread",
-             "link", "group")
+    order = ("idle", "state", "delete", "unbind", "host", "blocked", "standby", "standby_long", "cut", "cut_qd",
+             "timeout", "badread", "link", "link_long", "group")
     for part, title in titles.items():
         events = tree(results, part)
         if not events:
@@ -105,9 +105,9 @@ def failover(results):
                 rows[-1] += [number(results.get(f"rounds.{event}.{kind}")) for kind in ("mpath", "dm")]
         table(["event"] + [c.replace(".", ", ") for c in columns] +
               (["rounds", "rounds, dm"] if part == "failover" else []), rows)
-    for name, what in ("died", "the guest died"), ("gave_up", "the path did not come back"):
+    for name, what in ("died", "the guest died"), ("lost", "the path did not come back"):
         for event, values in tree(results, name).items():
-            print(f"With dm-multipath {what} in round {values['dm']} of {event}.\n")
+            print(f"With dm-multipath {what} in {values['dm']} rounds of {event}.\n")
 
 
 def scale(results):
@@ -119,9 +119,11 @@ def scale(results):
     for n, values in sorted(luns.items(), key=lambda item: int(item[0])):
         get = values.get
         rows.append([n] + [number(get(c)) for c in (
-            "attach_us", "attach_us_off", "bytes", "bytes_off", "failover_ms", "cost", "cost_off")])
-    table(["LUNs", "attach, us a path", "without multipath", "bytes a path", "without multipath",
-           "failover, ms", "4 KiB read, instructions", "without multipath"], rows)
+            "attach_us", "attach_us_off", "bytes", "bytes_off", "cost", "cost_off", "failover_ms",
+            "host_removal_ms", "host_removal_ms_off")])
+    off = "without multipath"
+    table(["LUNs", "attach, us a path", off, "bytes a path", off, "4 KiB read, instructions", off,
+           "failover, ms", "a host's removal, ms", off], rows)
 
 
 def balance(results):
@@ -138,14 +140,17 @@ def balance(results):
 
 
 def main():
+    folder = pathlib.Path(sys.argv[1])
     results = {}
-    with open(sys.argv[1]) as lines:
-        for line in lines:
-            name, value, _ = line.rstrip("\n").split("\t")
-            results[name] = value
-    print(f"# Figures\n\n{sys.argv[2]}, {datetime.date.today()}\n")
+    for line in (folder / "results.tsv").read_text().splitlines():
+        name, value, _ = line.split("\t")
+        results[name] = value
+    print("# Figures\n")
     for part in (cost, cpus, memory, failover, balance, scale):
         part(results)
+        made = folder / f"{part.__name__}.made"
+        if made.exists():
+            print("Measured on " + "; ".join(dict.fromkeys(made.read_text().splitlines())) + "\n")
 
 
 main()

@@ -58,7 +58,7 @@ cost() {
 	load "$1" read4k 1000
 	case $what in
 	profile)
-		for load in read4k read1m; do profile "$1" $load "$2"; done
+		for load in read4k write4k read1m; do profile "$1" $load "$2"; done
 		return ;;
 	cpus)
 		cpus "$1" "$2"

@@ -7,7 +7,8 @@
 # come back carries their I/O: on the multipath disk, or with multipath=off on
 # dm-multipath with multipathd. 16 random reads are under way all the time, each of
 # which takes the storage some 20 ms; a few writes beside them are read back and
-# compared. Of each round, which ends when the path is back, these count, in ms:
+# compared, as fio would read each place once only if it had to compare all of it. Of
+# each round, which ends when the path is back, these count, in ms:
 #
 #	failover	the slowest read
 #	gap		the longest time without one that ends
@@ -15,8 +16,10 @@
 #	detected	from the event until the transport says that it has noticed
 #	known		from the path's return until the transport says so
 #	retried		not ms: how often reads of users failed on the path again,
-#			long after the first ones had
+#			after the first ones had
+#	lost		not ms: how often it did not come back by itself within a minute
 #
+# EVENT_long is EVENT for 40 s; EVENT_qd, with the policy queue-depth.
 # An event that needs no path to go, "idle", tells what the measuring itself
 # makes of a machine that does other things as well.
 
@@ -45,7 +48,8 @@ fi
 # raw WHAT VALUE: of this round
 raw() { printf '##raw %s.%s.%s\t%s\n' "$1" "$event" "$kind" "$2"; }
 
-# Every event takes path $1 away, of which there are $all.
+# take down|up EVENT H:C:T:L: Every event takes this path away, of which there are $all.
+take() { "$1_${2%%_*}" "$3"; }
 down_idle() { :; }
 up_idle() { :; }
 
@@ -100,12 +104,23 @@ carries() {
 	((ios > $2))
 }
 # It may not be there when one begins to wait, and then counts from 0.
-wait_until_used() {
+is_used() {
 	local ios
 
 	get_ios "$1"
-	wait_for 60 carries "$1" $((ios + 10)) ||
-		fail "$1 is not used: $(tail -n 3 "$tmp/fio.err") $(state "$1")"
+	wait_for 60 carries "$1" $((ios + 10))
+}
+
+# sd sets a disk offline that has left too many commands unanswered. Who has it below
+# dm-multipath has to set it running by hand.
+wait_until_used() {
+	! is_used "$1" || return 0
+	if [[ $kind == dm ]]; then
+		raw lost 1
+		echo running >"$(sdev "$1")/state"
+		! is_used "$1" || return 0
+	fi
+	fail "$1 is not used: $(tail -n 3 "$tmp/fio.err") $(state "$1")"
 }
 
 # nap_until MS, since 1970
@@ -145,11 +160,12 @@ users_errors() {
 # How long a path is away, in seconds: so that a daemon has had the time to look
 # at it, and the transport to give it up.
 away() {
-	case $1.$kind in
-	cut.*) echo 10 ;;
-	blocked.*) echo 6 ;;
-	badread.*) echo 13 ;;
-	timeout.*) echo 18 ;;
+	case $1 in
+	*_long) echo 40 ;;
+	cut*) echo 10 ;;
+	blocked) echo 6 ;;
+	badread) echo 13 ;;
+	timeout) echo 18 ;;
 	*) echo 2 ;;
 	esac
 }
@@ -158,7 +174,7 @@ away() {
 # has come back is not trusted, and tested less and less often.
 rest() {
 	case $1 in
-	link|group|badread|timeout) echo 10.5 ;;
+	link*|group|badread|timeout) echo 10.5 ;;
 	*) echo 0.3 ;;
 	esac
 }
@@ -181,10 +197,10 @@ rig() {
 		echo $latency >"$debug_driver/ndelay"
 		for h in 1:0:0:0 2:0:0:0; do echo 1 >"$(sdev $h)/delete"; done
 		all=(0:0:0:0 3:0:0:0) ;;
-	cut|blocked)
+	cut*|blocked)
 		rig_storage
 		rig_iscsi "$mode" 2
-		for i in 1 2; do iscsi_wait_for $i "$([[ $1 == cut ]] && echo 5 || echo 120)"; done
+		for i in 1 2; do iscsi_wait_for $i "$([[ $1 == cut* ]] && echo 5 || echo 120)"; done
 		all=("$(iscsi_hctl 1)" "$(iscsi_hctl 2)") ;;
 	group)
 		rig_storage
@@ -276,7 +292,7 @@ now() { echo $((${EPOCHREALTIME/./} / 1000)); }
 
 # Rounds of which fio writes down each read; it does that when it ends.
 burst() {
-	local round used from up errors=0
+	local round used from up back errors=0
 
 	rm -f "$tmp"/lat_*
 	# To make its log longer, fio would wait until nothing is under way.
@@ -299,10 +315,13 @@ burst() {
 		nap "$(rest "$event")"
 		from=$(now)
 		echo "##round $((have + round + 1))"
-		"down_$event" "$h"
+		take down "$event" "$h"
 		case $event in
-		cut|blocked) timed detected sdev_is '!running' "$h" ;;
-		timeout|badread)
+		cut*|blocked) timed detected sdev_is '!running' "$h" ;;
+		badread)
+			nap_until $((from + 1000))
+			errors=$(users_errors "$h") ;;
+		timeout)
 			# The first ones have timed out, and been aborted.
 			nap_until $((from + 7000))
 			errors=$(users_errors "$h") ;;
@@ -313,13 +332,18 @@ burst() {
 		timeout|badread) raw retried $(($(users_errors "$h") - errors)) ;;
 		esac
 		up=$(now)
-		"up_$event" "$h"
+		take up "$event" "$h"
 		case $event in
-		cut|blocked) from=$up timed known sdev_is running "$h" ;;
+		cut*|blocked) from=$up timed known sdev_is running "$h" ;;
 		esac
-		wait_until_used "$h"
-		[[ $event == idle ]] || raw recover $(($(now) - up))
-		echo "$from $up $(now)" >>"$tmp/windows"
+		back=$(now)
+		if is_used "$h"; then
+			back=$(now)
+			[[ $event == idle ]] || raw recover $((back - up))
+		else
+			wait_until_used "$h"
+		fi
+		echo "$from $up $back" >>"$tmp/windows"
 	done
 	kill -TERM $fio
 	wait $fio || (($? == 128))
@@ -337,10 +361,12 @@ measure() {
 		start_dm
 	else
 		disk=/dev/$(head_disk)
-		policy round-robin
+		policy "$([[ $event == *_qd ]] && echo queue-depth || echo round-robin)"
 	fi
 	for ((have = 0; have < rounds; have += n)); do
 		n=$((rounds - have < 7 ? rounds - have : 7))
+		# which may crash
+		[[ $event.$kind != unbind.dm ]] || n=1
 		burst $n
 	done
 	[[ $kind == mpath ]] || stop_dm

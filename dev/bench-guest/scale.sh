@@ -18,8 +18,32 @@ attached() { dmesg | grep -c 'Attached SCSI disk'; }
 no_hosts() { [[ ! -e /sys/class/scsi_host/host0 && ! -e /sys/class/scsi_host/host3 ]]; }
 all_attached() { (($(attached) == $1)); }
 
+now_us() { echo "${EPOCHREALTIME/./}"; }
+
 # Seconds since boot of the last kernel message that matches.
 when() { dmesg | awk -F '[][ ]+' -v what="$1" '$0 ~ what { at = $2 } END { print at }'; }
+
+# Sets not_ready: of how many paths it is not known yet what they can do.
+look_at_paths() {
+	local d state
+
+	not_ready=0
+	for d in /sys/block/sd*:*; do
+		read -r state <"$d/mpath_state"
+		[[ $state != unknown ]] || not_ready=$((not_ready + 1))
+	done
+}
+all_ready() { look_at_paths && ((!not_ready)); }
+
+# remove_host NUMBER: sets gone, the ms that it took
+remove_host() {
+	local start
+
+	start=$(now_us)
+	echo -1 >/sys/bus/pseudo/drivers/scsi_debug/add_host
+	wait_for 600 test ! -e "/sys/class/scsi_host/host$1"
+	gone=$((($(now_us) - start) / 1000))
+}
 
 # KiB not in use, once what can be given back has been.
 free_memory() {
@@ -28,15 +52,6 @@ free_memory() {
 	nap 1
 	echo 3 >/proc/sys/vm/drop_caches
 	awk '/^MemFree/ { print $2 }' /proc/meminfo
-}
-
-state_known() {
-	local d state
-
-	for d in /sys/block/sd*:*; do
-		read -r state <"$d/mpath_state"
-		[[ $state != unknown ]] || return 1
-	done
 }
 
 # What there is once, however many LUNs, is there before: one LUN of four paths
@@ -55,8 +70,11 @@ awk -v begin="$(when '0:0:0:0: Direct-Access')" -v end="$(when 'Attached SCSI di
 	-v name="scale.$luns.attach_us$suffix" \
 	'BEGIN { printf "##result %s\t%.0f\tus per path\n", name, (end - begin) * 1e6 / n }'
 if [[ $mode == on ]]; then
-	wait_for 600 nr_sd_disks "$luns"
-	wait_for 600 state_known
+	# They have been asked when they were found: with its last path, a disk is ready.
+	look_at_paths
+	result "scale.$luns.not_ready" $not_ready paths
+	wait_for 600 all_ready
+	nr_sd_disks "$luns"
 fi
 after=$(free_memory)
 result "scale.$luns.bytes$suffix" $(((before - after) * 1024 / paths)) "bytes per path"
@@ -69,7 +87,11 @@ disk=${disks[0]}
 load "/dev/$disk" read4k 1000
 cost=$(load_cost "/dev/$disk" read4k 20000)
 result "scale.$luns.cost$suffix" "$cost" instructions
-[[ $mode == on ]] || exit 0
+[[ $mode == on ]] || {
+	remove_host 3
+	result "scale.$luns.host_removal_ms$suffix" "$gone" ms
+	exit 0
+}
 
 # Both optimized paths of each carry reads, and the host of one of them goes:
 # the longest that a read took meanwhile.
@@ -88,12 +110,10 @@ fio=$!
 last=$(printf "%s\n" /sys/class/scsi_device/3:0:0:* | sort -V | tail -n 1)/device/iodone_cnt
 busy() { (($(<"$last") > $1)); }
 wait_for 60 busy $(($(<"$last") + 2))
-start=$EPOCHREALTIME
-echo -1 >/sys/bus/pseudo/drivers/scsi_debug/add_host
-wait_for 600 test ! -e /sys/class/scsi_host/host3
-gone=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
+remove_host 3
 kill -TERM $fio
 wait $fio || (($? == 128))
 longest=$(sed '/^fio:/d' /tmp/fio | jq '.jobs[0] | if .error == 0 then .read.lat_ns.max / 1e6 else error end')
 result "scale.$luns.failover_ms" "$longest" ms
+remove_host 2
 result "scale.$luns.host_removal_ms" "$gone" ms
