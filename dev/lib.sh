@@ -156,6 +156,24 @@ use_kernel_vars() {
 	esac
 }
 
+# kunit NAME TREE DIR [ARGUMENT...]: build KUnit's kernel of TREE in DIR and run it,
+# with what finds faults of locks and of memory.  Its log is DIR/test.log; NAME is
+# as that of step.
+kunit() {
+	local o more=()
+
+	for o in KASAN FRAME_POINTER DEBUG_KERNEL PROVE_LOCKING PROVE_RCU DEBUG_ATOMIC_SLEEP DEBUG_LIST \
+		DEBUG_OBJECTS DEBUG_OBJECTS_{FREE,TIMERS,WORK,RCU_HEAD}; do
+		more+=(--kconfig_add "CONFIG_$o=y")
+	done
+	# KASAN takes more of it there; and UML warns of a bus that is not configured.
+	more+=(--kconfig_add CONFIG_KERNEL_STACK_ORDER=3 --kconfig_add CONFIG_UML_PCI_OVER_VIRTIO=n)
+	rm -f "$3/test.log"
+	(cd "$2" && step "$1" "building and running KUnit on UML" python3 tools/testing/kunit/kunit.py run \
+		--kunitconfig=drivers/scsi/.kunitconfig --build_dir="$3" --jobs="$(nproc)" "${more[@]}" \
+		--make_options 'CC=ccache gcc' --make_options LOCALVERSION= "${@:4}")
+}
+
 # What kconfig fragments say, one line a symbol.  Of a symbol that more than
 # one names, the last word counts.
 wanted_config() {
