@@ -576,9 +576,12 @@ t_sense_formats() {
 # Anything
 #
 
-# SEED and LIES, if they are set, say which numbers liar makes lies of.
+# SEED and LIES, if they are set, say which numbers liar makes lies of. So many
+# change each kind of answer, if that is asked for at all.
+enough=200
 t_fuzz() {
-	local first=${SEED:-1} n=${LIES:-40} seed names changed=0
+	local first=${SEED:-1} n=${LIES:-40} seed names kind
+	local -A changed=()
 
 	note "seeds $first to $((first + n - 1)), SEED and LIES set others"
 	for ((seed = first; seed < first + n; seed++)); do
@@ -592,12 +595,21 @@ t_fuzz() {
 		((seed % 20)) || fuzz_ends "seed $seed, $names"
 	done
 	fuzz_ends "the last seed"
-	note "$changed answers changed"
-	((changed)) || fail "no answer has been changed"
+	note "answers changed: $(for kind in "${kinds[@]}"; do printf '%s %d ' $kind ${changed[$kind]:-0}; done)"
+	((${#changed[@]})) || fail "no answer has been changed"
+	((n >= enough)) || return 0
+	for kind in "${kinds[@]}"; do
+		[[ ${changed[$kind]:-} ]] || fail "no answer has been changed of kind $kind"
+	done
 }
+kinds=(vpd00 vpd80 vpd83 vpdb0 vpdb1 vpdb2 inquiry rtpg sense io)
 
 fuzz_ends() {
-	[[ ! -s $lies/told ]] || changed=$((changed + $(wc -l <"$lies/told")))
+	local kind
+
+	[[ ! -s $lies/told ]] || while read -r kind; do
+		changed[$kind]=$((${changed[$kind]:-0} + 1))
+	done <"$lies/told"
 	truth
 	find $p1 $p2
 	wait_for 30 true_again ||
