@@ -213,7 +213,8 @@ rig_no_id() { rig_loop "$1" 2 ""; wait_for 20 two_disks; }
 
 testcase t_parameter rig_none "D4: multipath takes off, on and always, in these words"
 testcase t_off "rig_debug off 3" "F3: off: every path is a disk as ever"
-testcase t_on "rig_debug on 3" "on: one disk with its name and numbers, its paths hidden below it"
+testcase t_on "rig_debug on 3" \
+	"on: one disk with its name and numbers, its paths hidden below it"
 testcase t_identity "rig_debug on 3" "D15: the logical unit tells its id, vendor, model and revision"
 testcase t_alua_states "rig_debug on 3" \
 	"C5, C14: the paths have the ALUA states that the target reports"

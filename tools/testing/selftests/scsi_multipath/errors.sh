@@ -455,7 +455,8 @@ t_bounded_time() {
 	none_parked || fail "parked: $(parked)"
 }
 
-testcase t_path_errors rig_errors "B1, B5, B10, C16, C17: an error of the path: the other path at once"
+testcase t_path_errors rig_errors \
+	"B1, B5, B10, C16, C17: an error of the path: the other path at once"
 testcase t_other_commands "rig_errors lbpu=1 lbpws=1" \
 	"B5: a flush, a discard and zeroes: the other path at once"
 testcase t_issuers_errors rig_errors \

@@ -37,7 +37,9 @@ loop() {
 rest() { nap 0.0$((RANDOM % 10)); }
 one_path() { hctl=${all[RANDOM % ${#all[@]}]}; }
 
-do_read() { dd if="/dev/$(head_disk)" of=/dev/null bs=4k count=128 iflag=direct status=none || rest; }
+do_read() {
+	dd if="/dev/$(head_disk)" of=/dev/null bs=4k count=128 iflag=direct status=none || rest
+}
 do_write() {
 	dd if=/dev/zero of="/dev/$(head_disk)" bs=4k count=128 oflag=direct conv=nocreat,notrunc \
 		status=none || rest
@@ -60,12 +62,13 @@ do_disabled() {
 }
 # The files that take a zero, and no others
 do_zero() {
-	local disk f
+	local disk f of_head=(failovers waited refused outage_ms outage_longest_ms)
+	local of_path=(ios bytes errors failovers retries state_changes last_error)
 
 	one_path
 	disk=$(disk_of $hctl)
-	for f in "/sys/block/$(head_disk)"/mpath_{failovers,waited,refused,outage_ms,outage_longest_ms} \
-		 "/sys/block/$disk"/mpath_{ios,bytes,errors,failovers,retries,state_changes,last_error}; do
+	for f in "${of_head[@]/#//sys/block/$(head_disk)/mpath_}" \
+		 "${of_path[@]/#//sys/block/$disk/mpath_}"; do
 		echo 0 >"$f"
 	done
 }

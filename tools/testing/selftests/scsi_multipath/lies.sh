@@ -595,7 +595,9 @@ t_fuzz() {
 		((seed % 20)) || fuzz_ends "seed $seed, $names"
 	done
 	fuzz_ends "the last seed"
-	note "answers changed: $(for kind in "${kinds[@]}"; do printf '%s %d ' $kind ${changed[$kind]:-0}; done)"
+	note "answers changed: $(for kind in "${kinds[@]}"; do
+		printf '%s %d ' $kind ${changed[$kind]:-0}
+	done)"
 	((${#changed[@]})) || fail "no answer has been changed"
 	((n >= enough)) || return 0
 	for kind in "${kinds[@]}"; do
