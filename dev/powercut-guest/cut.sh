@@ -1,17 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: cut.sh write | cut.sh check RAW FUA FILE
+# usage: cut.sh write KIND... | cut.sh check RAW FUA FILE
 #
 # In a guest with one disk over two paths, whose power fails: write, and say of
 # each record when it is on the disk; or look whether all records are there up to
 # those numbers. Record N of a kind replaces record N - $records.
 #
-#	raw	a block, then a flush
-#	fua	a block with FUA
+#	raw	a block of the disk, then a flush
+#	fua	a block of a file that is there already: FUA, and no flush
 #	file	a file of ext4, which is synced
-#
-# HOOK=KIND: no other kind is written, and this one is not flushed, see dev/powercut.
 
 # shellcheck disable=SC2086
 # shellcheck source-path=SCRIPTDIR/../../tools/testing/selftests/scsi_multipath source=lib.sh
@@ -21,37 +19,29 @@
 set -eE -o pipefail
 
 records=64
-kinds=(raw fua file)
-hook=${HOOK:-}
-# How dd writes, and what syncs a file
-raw=conv=notrunc,fsync fua=oflag=direct,dsync sync=sync
-case $hook in
-raw)	raw='conv=notrunc oflag=direct' ;;
-fua)	fua=oflag=direct ;;
-file)	sync=: ;;
-esac
 
 # What a record is: of block size, and torn nowhere.
 content() { printf '%04096d' "$1"; }
 
-# Where the records of kind $1 begin, in blocks.
-first_block() { [[ $1 == raw ]] && echo 512 || echo 1024; }
+# Where the records of the disk begin, in blocks
+raw=512
 
-write_raw() { put raw "$1" $raw; }
-write_fua() { put fua "$1" conv=notrunc $fua; }
-put() {
-	content "$2" | dd of="/dev/$disk" bs=4k iflag=fullblock seek=$(($(first_block $1) + $2 % records)) \
-		"${@:3}" status=none
+put() { dd bs=4k iflag=fullblock "$@" status=none; }
+write_raw() {
+	content "$1" | put of="/dev/$disk" seek=$((raw + $1 % records)) conv=notrunc,fsync
+}
+write_fua() {
+	content "$1" | put of=/mnt/fua seek=$(($1 % records)) conv=notrunc,nocreat oflag=direct,dsync
 }
 write_file() {
 	content "$1" >"/mnt/$(($1 % records)).new"
 	mv "/mnt/$(($1 % records)).new" "/mnt/$(($1 % records))"
-	$sync "/mnt/$(($1 % records))" /mnt
+	sync "/mnt/$(($1 % records))" /mnt
 }
 
-read_raw() { get raw "$1"; }
-read_fua() { get fua "$1"; }
-get() { dd if="/dev/$disk" bs=4k skip=$(($(first_block $1) + $2)) count=1 iflag=direct status=none; }
+get() { dd bs=4k count=1 iflag=direct "$@" status=none; }
+read_raw() { get if="/dev/$disk" skip=$((raw + $1)); }
+read_fua() { get if=/mnt/fua skip="$1"; }
 read_file() { cat "/mnt/$1"; }
 
 writer() {
@@ -83,12 +73,13 @@ write() {
 
 	mkfs.ext4 -q "/dev/${disk}2"
 	mount "/dev/${disk}2" /mnt
+	dd if=/dev/zero of=/mnt/fua bs=4k count=$records conv=fsync status=none
 	policy round-robin
 	# Writes that nobody flushes fill the cache of the disk.
 	fio --name=noise --filename="/dev/$disk" --offset=16m --size=8m --rw=randwrite --bs=4k --direct=1 \
 		--ioengine=libaio --iodepth=8 --time_based --runtime=1h --output=/dev/null &
 	paths_fail &
-	for kind in ${hook:-"${kinds[@]}"}; do writer $kind & done
+	for kind; do writer $kind & done
 	wait -n
 	echo "a writer has ended"
 	exit 1
@@ -115,7 +106,7 @@ check() {
 
 	# What the file system cannot mend by its journal is lost too.
 	mount "/dev/${disk}2" /mnt
-	for kind in "${kinds[@]}"; do
+	for kind in raw fua file; do
 		check_kind $kind "$1"
 		shift
 	done
