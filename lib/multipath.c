@@ -426,20 +426,22 @@ static bool mpath_state_is_alua_wait(enum mpath_state state)
 static bool mpath_path_may_return(const struct mpath_head *head,
 				  const struct mpath_device *path)
 {
+	u64 now = get_jiffies_64(), time;
+
 	switch (path->state) {
 	case MPATH_TRANSITIONING:
-		return time_before64(get_jiffies_64(),
-				     path->changed_at + MPATH_TRANSITION_TIME);
+		time = MPATH_TRANSITION_TIME;
+		break;
 	case MPATH_STANDBY:
 	case MPATH_UNAVAILABLE:
-		return head->outlook == MPATH_SERVING ||
-		       time_before64(get_jiffies_64(),
-				     head->served_until + MPATH_STANDBY_TIME) ||
-		       time_before64(get_jiffies_64(),
-				     path->changed_at + MPATH_STANDBY_TIME);
+		time = MPATH_STANDBY_TIME;
+		break;
 	default:
 		return mpath_state_is_returning(path->state);
 	}
+	return head->outlook == MPATH_SERVING ||
+	       time_before64(now, head->served_until + time) ||
+	       time_before64(now, path->changed_at + time);
 }
 
 static enum mpath_outlook mpath_paths_outlook(struct mpath_head *head)
@@ -2277,7 +2279,7 @@ EXPORT_SYMBOL_GPL(mpath_forget);
  *
  * @head->parent, @head->event_dev and @head->groups are to be set before the
  * first path joins. The head dies, and is released through @ops, when its last
- * path leaves.
+ * path leaves, or when the time that the disk is kept after that is over.
  *
  * Context: process, may sleep.
  * Return: 0; or -ENOMEM, then @head->ops is NULL and there is nothing to undo.

@@ -855,8 +855,17 @@ static void mpath_kunit_outlook_is_reported(struct kunit *test)
 	KUNIT_EXPECT_GT(test, mpath_kunit_kicks(ctx), 0);
 
 	/* The one that has been in standby for long is what is left. */
+	ctx->paths[1].path.changed_at = get_jiffies_64() - MPATH_TRANSITION_TIME;
 	mpath_kunit_set_state(ctx, 0, MPATH_OFFLINE, false);
 	KUNIT_EXPECT_EQ(test, head->outlook, MPATH_WAITING);
+
+	/* At last it is made to serve, which may take its time. */
+	head->served_until = get_jiffies_64() - MPATH_STANDBY_TIME;
+	mpath_kunit_set_state(ctx, 1, MPATH_TRANSITIONING, false);
+	KUNIT_EXPECT_EQ(test, head->outlook, MPATH_WAITING);
+	head->served_until = get_jiffies_64() - MPATH_TRANSITION_TIME;
+	mpath_requeue_work(&head->requeue_work.work);
+	KUNIT_EXPECT_EQ(test, head->outlook, MPATH_LOST);
 }
 
 /* How long I/O waits is counted from when the last hope went. */
