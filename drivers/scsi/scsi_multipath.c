@@ -1422,8 +1422,11 @@ static const char *scsi_mpath_unfit(struct scsi_device *sdev, char *vpd_id)
 		return "its id in VPD page 0x83 is too long";
 	if (ret == -EILSEQ)
 		return "its id in VPD page 0x83 is not text";
-	if (ret == -ENOMEM)
+	if (ret == -ENOMEM) {
+		sdev_printk(KERN_WARNING, sdev,
+			    "multipath: not used, error %d\n", ret);
 		return "out of memory";
+	}
 	if (ret < 0)
 		return "no id in VPD page 0x83";
 	return NULL;

@@ -130,6 +130,9 @@ t_parameter() {
 	! (echo on >/sys/module/scsi_mod/parameters/multipath) 2>/dev/null ||
 		fail "multipath can be changed later"
 	scsi_unload
+	for word in multipath_iopolicy=robin multipath_probe_secs=3601; do
+		! modprobe scsi_mod $word 2>/dev/null || fail "$word is taken"
+	done
 }
 
 # scsi_debug has no ALUA with vpd_use_hostno=1. Target 2 of host 0 and target 0
@@ -215,7 +218,8 @@ testcase t_parameter rig_none "D4: multipath takes off, on and always, in these 
 testcase t_off "rig_debug off 3" "F3: off: every path is a disk as ever"
 testcase t_on "rig_debug on 3" \
 	"on: one disk with its name and numbers, its paths hidden below it"
-testcase t_identity "rig_debug on 3" "D15: the logical unit tells its id, vendor, model and revision"
+testcase t_identity "rig_debug on 3" \
+	"D15: the logical unit tells its id, vendor, model and revision"
 testcase t_alua_states "rig_debug on 3" \
 	"C5, C14: the paths have the ALUA states that the target reports"
 testcase t_iopolicy "rig_debug on 3" "iopolicy takes the names of policies and nothing else"

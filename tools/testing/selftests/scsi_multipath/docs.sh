@@ -170,7 +170,7 @@ t_rules() {
 	trap 'rm -f $rules' EXIT
 	mkdir -p "${rules%/*}"
 	shown_lines '^ACTION==' >$rules
-	is "rules" 3 "$(wc -l <$rules)"
+	is "rules" 4 "$(wc -l <$rules)"
 	pidof systemd-udevd >/dev/null || background $daemon >"$tmp/udev.log" 2>&1
 	wait_for 10 udev_reload || fail "udev does not answer"
 	rig_debug on 2
@@ -216,6 +216,13 @@ t_sizes() {
 	run_section "Sizes and limits"
 	wait_for 20 have_paths 3 || fail "there are not three paths"
 	wait_for 20 usable 1:0:0:0 || fail "1:0:0:0 is $(state 1:0:0:0)"
+}
+
+t_luns() {
+	run_section "Adding and removing a LUN"
+	is "disks" "" "$(heads)"
+	rig_down
+	rig_docs
 }
 
 t_limits() { run_section "Limits of this version"; }
@@ -270,6 +277,7 @@ testcase t_off rig_docs "commands: Switching a path off"
 testcase t_alua rig_docs "commands: ALUA states"
 testcase t_events rig_docs "commands: Events"
 testcase t_sizes rig_docs "commands: Sizes and limits"
+testcase t_luns rig_docs "commands: Adding and removing a LUN"
 testcase t_limits rig_docs "commands: Limits of this version"
 testcase t_log rig_docs "commands: Messages in the log"
 testcase t_rules rig_docs "udev takes the rules that are shown"

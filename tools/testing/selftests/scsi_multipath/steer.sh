@@ -110,10 +110,15 @@ t_disable() {
 	n=$(requests $h0)
 	wait_for 20 disk_reads_above sda $(($(disk_stat sda 1) + 200)) || fail "no I/O"
 	is "commands on the path that is off" "$n" "$(requests $h0)"
-	# It is not switched on by anything else.
+	# It is not switched on by another state; but what sd is bound to is a new path.
 	down_state $h0
 	up_state $h0
 	is "state" disabled "$(state $h0)"
+	down_unbind $h0
+	up_unbind $h0
+	wait_for 10 state_is $h0 optimized || fail "$h0 is $(state $h0)"
+	set_path $h0 mpath_disabled 1
+	n=$(requests $h0)
 	set_path $h0 mpath_disabled 0
 	wait_for 20 requests_above $h0 $((n + 50)) || fail "no I/O on $h0, which is on again"
 
