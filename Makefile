@@ -16,6 +16,8 @@ help:
 	@echo '                   K=modular: with SCSI in modules; DEBS=FOLDER: with the kernel packaged there'
 	@echo 'make torture       everything at once, at random; SEED=N, MINUTES=N (10): see the test;'
 	@echo '                   KERNEL=kcsan: for data races'
+	@echo 'make faults        the tests of memory that runs out, with each allocation of ours in turn;'
+	@echo '                   for half an hour'
 	@echo 'make fuzz          a target whose answers are changed at random; SEED=N, LIES=N (2000);'
 	@echo '                   KERNEL=debug: in QEMU, more checks and a tenth of the speed'
 	@echo 'make mutants       is each test able to fail? T=PATTERN: these defects only'
@@ -49,6 +51,10 @@ debian:
 
 torture: tree
 	@dev/torture
+
+faults: tree
+	@dev/build debug
+	@dev/guest run --kernel debug --memory 2G --name faults --timeout 7200 'cd /tests && FAULTS=all ./faults.sh'
 
 fuzz: tree
 	@dev/fuzz

@@ -4,8 +4,8 @@
 # Memory runs out as a path is made, or the disk over it: the logical unit stays,
 # in one way or the other, and all is well the next time.
 #
-#	FAULTS_MS=N	how long t_bind, t_late and t_scan may take each; default
-#			90000, 60000 and 60000. With 10000000 they get to the end: every allocation.
+#	FAULTS=all	each allocation of t_bind, t_late and t_scan, which is some hundred;
+#			default a dozen of each kind, others each time
 #
 # guest-timeout: 780
 
@@ -17,6 +17,7 @@
 
 h0=0:0:0:0 h1=1:0:0:0
 faults=/sys/kernel/debug/failslab
+pages=/sys/kernel/debug/fail_page_alloc
 
 # The caches of bios that sd needs are there with another disk. Making one fails
 # noisily, and leaks a name, in the kernel's slab code.
@@ -41,13 +42,47 @@ head_disk() {
 no_disk() { ! head_disk >/dev/null; }
 
 prepare() {
+	local d
+
 	[[ -e /proc/self/fail-nth && -d $faults ]] || skip "no fault injection"
-	echo N >$faults/ignore-gfp-wait
-	echo 0 >$faults/verbose
-	if [[ -d /sys/kernel/debug/fail_page_alloc ]]; then
-		echo N >/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait
-		echo 0 >/sys/kernel/debug/fail_page_alloc/verbose
-	fi
+	for d in $faults $pages; do
+		[[ -d $d ]] || continue
+		echo N >$d/ignore-gfp-wait
+		echo 0 >$d/verbose
+	done
+	[[ ! -d $pages ]] || echo 0 >$pages/min-order
+	filter 0 0xffffffffffffffff
+}
+
+# filter START END: what fails is below code from START to END, if the kernel can tell
+filter() {
+	local d
+
+	for d in $faults $pages; do
+		[[ -e $d/require-start ]] || continue
+		echo "$1" >$d/require-start
+		echo "$2" >$d/require-end
+		echo 32 >$d/stacktrace-depth
+	done
+}
+
+# Sets code_start and code_end: where the functions are that begin with $1. Those for
+# the time of loading are somewhere else, so it is where most of them are.
+find_code() {
+	local address n=0 most=0 first last=0
+
+	while read -r address; do
+		address=$((16#$address))
+		((n && address - last < 1 << 16)) || n=0 first=$address
+		n=$((n + 1)) last=$address
+		((n > most)) || continue
+		most=$n
+		# what follows the last one at once does no harm
+		printf -v code_start '%#x' $first
+		printf -v code_end '%#x' $((last + 1024))
+	done < <(awk -v name="$1" '$2 ~ /[tT]/ && index($3, name) == 1 { print $1 }' \
+		/proc/kallsyms | sort)
+	((most > 1)) || fail "no functions $1*"
 }
 
 # That memory is short, the kernel says in many ways. What is a fault even so?
@@ -57,12 +92,20 @@ real_faults+='|sleeping function|list_(add|del) corruption'
 quiet() {
 	dmesg -n 1
 	dmesg -c >/dev/null
+	: >"$tmp/dmesg"
+}
+# What the kernel has said so far is kept, and what it has said since the last time is
+# in $tmp/said.
+listen() {
+	dmesg -c >"$tmp/said"
+	cat "$tmp/said" >>"$tmp/dmesg"
 }
 loud() {
 	local line
 
 	dmesg -n 7
-	! dmesg | grep -E -A 30 "$real_faults" >"$tmp/faults" || {
+	listen
+	! grep -E -A 30 "$real_faults" "$tmp/dmesg" >"$tmp/faults" || {
 		while read -r line; do note "$line"; done <"$tmp/faults"
 		fail "the kernel has reported a fault"
 	}
@@ -85,119 +128,132 @@ bind=/sys/bus/scsi/drivers/sd/bind
 is_bound() { [[ -e $(sdev "$1")/driver ]]; }
 has_disk() { disk_of "$1" >/dev/null 2>&1; }
 
-# Make the first path of a disk, and then one more, with each allocation of it
-# failing: as many of them as there is time for, spread over all.
-t_bind() {
-	local i n h hits=0 top=0 plain=0 unbound=0 start=$EPOCHREALTIME
+# each_of_ours PART WHAT BEFORE FILE WORD HCTL: after BEFORE write WORD to FILE, with
+# each of the allocations below the functions PART* failing in turn, or some of them;
+# all is well with HCTL each time.
+some=12
+each_of_ours() {
+	local part=$1 what=$2 before=$3 file=$4 word=$5 h=$6 n total step=1
+	local hits=0 unbound=0 plain=0 unlinked=0
 
-	prepare
-	quiet
-	# Each number comes twice: an odd time, and an even one.
-	for ((i = 0; i < 2 * 307; i++)); do
-		n=$((1 + i * 89 % 307))
-		(($(elapsed "$start") < ${FAULTS_MS:-90000})) || break
-		# the first path of a new disk, or the second
-		h=$h0
-		down_unbind $h0
-		if ((i % 2 == 0)); then
-			down_unbind $h1
-			wait_for 10 no_disk || fail "fault $n: the disk stays"
-		fi
-		with_fault $n $bind $h
-		if ((left)); then
-			is_bound $h1 || up_unbind $h1
-			continue
-		fi
-		hits=$((hits + 1)) top=$((n > top ? n : top))
-		if ! is_bound $h; then
-			unbound=$((unbound + 1))
-			up_unbind $h
-		fi
-		wait_for 10 has_disk $h || fail "fault $n: $h has no disk"
-		if [[ $(state $h) == gone ]]; then
-			plain=$((plain + 1))
-			is "fault $n: read of a plain disk" none \
-				"$(errno_of read_block "$(disk_of $h)")"
-			# which it is for its life
-			[[ -e /sys/block/$(disk_of $h)/mpath_parked ]] &&
-				fail "fault $n: a path that is a disk"
-			down_delete $h
-			up_delete $h
-		fi
-		is_bound $h1 || up_unbind $h1
-		wait_for 20 have_paths 2 || fail "fault $n: there are not two paths"
-		wait_for 20 usable $h || fail "fault $n: $h is $(state $h)"
-		is "fault $n: read" none "$(errno_of read_block "$(head_disk)")"
+	[[ -e $faults/require-start ]] || skip "no fault injection by stack"
+	find_code $part
+	filter "$code_start" "$code_end"
+	n="of none" && one_fault 100000
+	total=$((100000 - left))
+	ok_if "allocations below $part*" "total > 0"
+	[[ ${FAULTS:-} == all ]] || step=$((1 + total / some))
+	for ((n = 1 + RANDOM % step; ; n += step)); do
+		one_fault $n
+		((left == 0)) || break
+		hits=$((hits + 1))
 	done
+	filter 0 0xffffffffffffffff
+	note "$what: $hits of $total allocations below $part* have failed: without a driver" \
+		"$unbound, a plain disk $plain, without a link $unlinked"
+	ok_if "faults" "hits > 0"
+}
+one_fault() {
+	$before
+	listen
+	with_fault "$1" "$file" "$word"
+	survives
+}
+
+# After a fault the logical unit is there, or is with the next try.
+survives() {
+	local what="fault $n of $what"
+
+	[[ -d $(sdev $h) ]] || fail "$what: there is no $h"
+	is_bound $h || { unbound=$((unbound + 1)); up_unbind $h; }
+	wait_for 20 has_disk $h || fail "$what: $h has no disk"
+	[[ $(state $h) != gone ]] || { plain=$((plain + 1)); plain_disk; }
 	is_bound $h0 || up_unbind $h0
 	is_bound $h1 || up_unbind $h1
-	note "$hits faults, up to allocation $top: $unbound failed the probe," \
-		"$plain made a plain disk"
-	loud
-	ok_if "there were faults" "hits > 2"
+	linked
+	wait_for 30 have_paths 2 || fail "$what: there are not two paths"
+	wait_for 30 usable $h0 || fail "$what: $h0 is $(state $h0)"
+	wait_for 30 usable $h1 || fail "$what: $h1 is $(state $h1)"
+	is "$what: read" none "$(errno_of read_block "$(head_disk)")"
+}
+# A path does without its link in sysfs until it is looked at again.
+linked() {
+	! wait_for 1 have_paths 2 || return 0
+	listen
+	grep -q 'multipath: sd[a-z]: no sysfs link to' "$tmp/said" ||
+		fail "$what: there are not two paths, and the kernel does not say so"
+	unlinked=$((unlinked + 1))
+	echo 1 >"$(sdev $h)/rescan"
 }
 
-# The same for finding a device.
+# A plain disk is one for its life, and its users are told.
+plain_disk() {
+	local disk
+
+	disk=$(disk_of $h)
+	listen
+	grep -qE "$h: multipath: (not used, error|error -[0-9]+, gets a disk of its own)" \
+		"$tmp/said" || {
+		sed 's/^/# /' "$tmp/said" >&3
+		fail "$what: $h is plain, and the kernel does not say so"
+	}
+	is "$what: read of a plain disk" none "$(errno_of read_block "$disk")"
+	[[ ! -e /sys/block/$disk/mpath_parked ]] || fail "$what: a path that is a disk"
+	down_delete $h
+	up_delete $h
+}
+
+first_unbound() {
+	down_unbind $h0
+	down_unbind $h1
+	wait_for 10 no_disk || fail "the disk stays"
+}
+t_bind() {
+	local part
+
+	prepare
+	quiet
+	for part in scsi_mpath_ sd_mpath_; do
+		each_of_ours $part "the first path" first_unbound $bind $h0 $h0
+		each_of_ours $part "another path" "down_unbind $h0" $bind $h0 $h0
+	done
+	loud
+}
+
+# The same for finding a device, to which sd is bound by somebody else.
 t_scan() {
-	local i n hits=0 top=0 plain=0 missing=0 start=$EPOCHREALTIME
-
 	prepare
 	quiet
-	for ((i = 0; i < 307; i++)); do
-		n=$((1 + i * 89 % 307))
-		(($(elapsed "$start") < ${FAULTS_MS:-60000})) || break
-		down_delete $h1
-		with_fault $n /sys/class/scsi_host/host1/scan "0 0 -"
-		((left == 0)) || continue
-		hits=$((hits + 1)) top=$((n > top ? n : top))
-		if [[ ! -d $(sdev $h1) ]]; then
-			missing=$((missing + 1))
-			up_delete $h1
-		fi
-		wait_for 20 has_disk $h1 || { down_delete $h1; up_delete $h1; }
-		wait_for 20 has_disk $h1 || fail "fault $n: $h1 has no disk"
-		if [[ $(state $h1) == gone ]]; then
-			plain=$((plain + 1))
-			is "fault $n: read of a plain disk" none \
-				"$(errno_of read_block "$(disk_of $h1)")"
-		fi
-		is "fault $n: read" none "$(errno_of read_block "$(head_disk)")"
-	done
-	[[ -d $(sdev $h1) ]] || up_delete $h1
-	note "$hits faults, up to allocation $top: $missing made no device, $plain a plain disk"
+	each_of_ours scsi_mpath_ "a new device" "down_delete $h1" \
+		/sys/class/scsi_host/host1/scan "0 0 -" $h1
 	loud
-	ok_if "there were faults" "hits > 2"
 }
 
-# The same for a disk that is made late, when its first path has a size. The
-# last allocations of the scan are those.
+# The same for a disk that is made late, when its first path has a size and is not asked
+# for it any more but by who scans it.
+without_size() {
+	local op
+
+	first_unbound
+	for op in 0x25 0x9e; do inject $h0 "2 -200 $op 1 0 0 0 0 0"; done
+	echo $h0 >$bind
+	wait_for 60 given_up || fail "the path is not given up"
+	no_disk || fail "a disk without a size"
+	for op in 0x25 0x9e; do uninject $h0 2 $op; done
+}
+given_up() {
+	listen
+	grep -q "$h0: multipath: does not tell its size: not used until it is scanned" "$tmp/said"
+}
 t_late() {
-	local n op hits=0 top=0 start=$EPOCHREALTIME
+	local some=5
 
 	prepare
 	quiet
-	for ((n = 240; n > 0; n -= 5)); do
-		((hits < 3 || $(elapsed "$start") < ${FAULTS_MS:-60000})) || break
-		down_unbind $h1
-		down_unbind $h0
-		wait_for 10 no_disk || fail "fault $n: the disk stays"
-		for op in 0x25 0x9e; do inject $h0 "2 -40 $op 1 0 0 0 0 0"; done
-		echo $h0 >$bind
-		no_disk || fail "fault $n: a disk without a size"
-		for op in 0x25 0x9e; do uninject $h0 2 $op; done
-		with_fault $n "$(sdev $h0)/rescan" 1
-		((left)) || hits=$((hits + 1)) top=$((n > top ? n : top))
-		wait_for 30 has_head || fail "fault $n: there is no disk"
-		wait_for 20 usable $h0 || fail "fault $n: $h0 is $(state $h0)"
-		is "fault $n: read" none "$(errno_of read_block "$(head_disk)")"
-		up_unbind $h1
-		wait_for 20 have_paths 2 || fail "fault $n: there are not two paths"
-	done
-	note "$hits faults, up to allocation $top"
+	each_of_ours sd_mpath_ "a disk that has its size late" without_size "$(sdev $h0)/rescan" \
+		1 $h0
 	loud
-	ok_if "there were faults" "hits > 2"
 }
-has_head() { head_disk >/dev/null; }
 
 slab=/sys/kernel/slab/request_queue/failslab
 

@@ -97,9 +97,22 @@ do_delete() {
 	rescan $hctl
 	rest
 }
+do_unbind() {
+	one_path
+	echo $hctl >/sys/bus/scsi/drivers/sd/unbind
+	rest
+	echo $hctl >/sys/bus/scsi/drivers/sd/bind
+	rest
+}
+do_limits() {
+	echo $((64 + RANDOM % 4 * 64)) >"/sys/block/$(head_disk)/queue/max_sectors_kb"
+	one_path
+	echo $((64 + RANDOM % 4 * 64)) >"/sys/block/$(disk_of $hctl)/queue/max_sectors_kb"
+	rest
+}
 do_rescan() { one_path; echo 1 >"$(sdev $hctl)/rescan"; rest; }
 
-loops=(read write state disabled zero look policy secs delete rescan)
+loops=(read write state disabled zero look policy secs delete unbind limits rescan)
 
 standing() { local h; for h in "${all[@]}"; do state $h; done | xargs; }
 stands_again() { [[ $(standing) == "$before" ]]; }
@@ -125,6 +138,7 @@ t_flips() {
 	for hctl in "${all[@]}"; do
 		[[ -d $(sdev $hctl) ]] || rescan $hctl
 		echo running >"$(sdev $hctl)/state"
+		[[ -e $(sdev $hctl)/driver ]] || echo $hctl >/sys/bus/scsi/drivers/sd/bind
 		echo 0 >"/sys/block/$(disk_of $hctl)/mpath_disabled"
 	done
 	wait_for 60 stands_again || fail "the paths were $before, are $(standing)"
@@ -138,6 +152,33 @@ t_flips() {
 	! log_says 'BUG: KCSAN' || fail "KCSAN has found a data race, see the kernel's log"
 }
 
+# Orders of locks that t_flips takes. Lockdep knows them, and would find
+# another one whoever took it.
+orders="&shost->scan_mutex scsi_mpath_heads_lock
+&shost->scan_mutex &head->lock
+&head->lock &head->mutex
+&head->lock &smdev->lock
+&head->lock &head->lock
+&head->mutex &head->lock
+&disk->open_mutex &head->lock
+&sdev->state_mutex &smdev->lock
+&pg->lock &smdev->lock
+&smdev->lock &head->lock"
+
+# Locks of one name, which differ by a number, are taken for one.
+known_orders() {
+	awk '{ sub(/#[0-9]+$/, "") }
+		/^ -> / { sub(/^ -> \[[^]]*\] /, ""); print class " " $0; next }
+		{ sub(/^.*: /, ""); class = $0 }' /proc/lockdep
+}
+t_orders() {
+	[[ -r /proc/lockdep ]] || skip "no lockdep"
+	known_orders >"$tmp/known"
+	grep -vxF -f "$tmp/known" <<<"$orders" >"$tmp/unknown" || return 0
+	fail "not taken in this order: $(paste -sd, "$tmp/unknown")"
+}
+
 testcase t_flips "rig_debug on 4" "A13: states, settings and members change all at once, under I/O"
+testcase t_orders "rig_debug on 4" "the orders of locks are known to lockdep"
 
 run_tests "$@"

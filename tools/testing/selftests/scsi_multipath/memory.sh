@@ -36,6 +36,7 @@ faults_on() {
 	echo N >"$1/ignore-gfp-wait"
 	echo 0 >"$1/verbose"
 	echo 0 >"$1/space"
+	[[ ! -e $1/min-order ]] || echo 0 >"$1/min-order"
 	echo 1 >"$1/interval"
 	echo 500000 >"$1/times"
 	echo 100 >"$1/probability"
@@ -49,7 +50,7 @@ faults_off() {
 		[[ -e $d/require-start ]] || continue
 		echo 0 >$d/require-start
 		echo 0xffffffffffffffff >$d/require-end
-		echo 0 >$d/stacktrace-depth
+		echo 32 >$d/stacktrace-depth
 	done
 	echo N >$faults/cache-filter
 	for d in $(clone_caches); do echo 0 >"$d/failslab"; done

@@ -79,6 +79,7 @@ all_offline() {
 	nap 1
 	for h in $h0 1:0:0:0 $h3; do up_state $h; done
 	wait_for 60 gone $bg_pid
+	wait $bg_pid
 }
 # They are brought back by the kernel: who has no memory can do nothing for them.
 all_fail() { for h in $h0 1:0:0:0 $h3; do errors_on $h; done; }
@@ -153,6 +154,7 @@ under_trouble() {
 	wait_for 60 rounds_above 1 || fail "the paths do not come back"
 	rm "$tmp/trouble"
 	wait_for 60 gone "$pid" || fail "the paths do not come back"
+	wait "$pid" || fail "a path has not come back, or what waited for it has failed"
 	is "what was in the swap" "$(<"$tmp/sum")" "$("$@" sha1sum <"$tmp/shm/data")"
 	out=$(($(vmstat pswpout) - out)) in=$(($(vmstat pswpin) - in))
 	note "$out pages to the swap, $in from it," \

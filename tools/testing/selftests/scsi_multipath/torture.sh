@@ -312,10 +312,47 @@ shake_prefer() {
 	echo 0 >"${back[$1]}/alua/tpg$2/preferred"
 }
 
+# Sets changes: how often the state of path $2 of head $1 has changed.
+find_changes() {
+	local d
+
+	changes=
+	find_sdev "$1" "$2" || return 0
+	for d in "$sdev/block"/*; do
+		{ read -r changes <"$d/mpath_state_changes"; } 2>/dev/null || changes=
+	done
+}
+
+# down MEANS HEAD PATH: and keep what the path was before, if it had I/O to lose
+down() {
+	path_state "$2" "$3" || :
+	if [[ $path_state == optimized ]]; then
+		find_changes "$2" "$3"
+		echo "$1 $changes" >"$tmp/down.$2$3"
+	fi
+	"down_$1" "$2" "$3"
+}
+# A line for each time: the means, and if it has had an effect
+note_effect() {
+	local means before
+
+	{ read -r means before <"$tmp/down.$1$2"; } 2>/dev/null || return 0
+	rm "$tmp/down.$1$2"
+	path_state "$1" "$2" || :
+	find_changes "$1" "$2"
+	[[ $path_state == optimized && $changes == "$before" ]] || means+=' works'
+	echo "$means" >>"$tmp/effects"
+}
+effects() {
+	awk '{ n[$1]++; works[$1] += NF - 1 } END { for (m in n) print m, works[m], n[m] }' \
+		"$tmp/effects" | sort
+}
+
 # heal HEAD PATH: undo it all
 heal() {
 	local d s
 
+	note_effect "$1" "$2"
 	case $1 in
 	a|b)	find_path "$1" "$2" || return ;;
 	g)	iscsi_link "$2" up
@@ -406,7 +443,7 @@ lio_round() {
 			[[ $lot != nonopt ]] || down[i]=1 ;;
 		1|2)	one_of "${downs[@]}"
 			event "$lot $head$i"
-			jobs+=("down_$lot $head $i")
+			jobs+=("down $lot $head $i")
 			down[i]=1
 			draw 3
 			if ((!lot)); then
@@ -521,7 +558,7 @@ drive_debug() {
 					((h != anchor[a] && h != anchor[b])) ||
 						[[ $lot != swallow ]] || lot=state
 					event "$lot $l$h"
-					jobs+=("down_$lot $l $h")
+					jobs+=("down $lot $l $h")
 					down[$l$h]=1 ;;
 				esac
 			done
@@ -577,7 +614,7 @@ lose_all() {
 	for ((i = 1; i <= paths[f]; i++)); do
 		one_of "$@"
 		event "$lot f$i"
-		jobs+=("down_$lot f $i")
+		jobs+=("down $lot f $i")
 	done
 	together "${jobs[@]}"
 }
@@ -645,6 +682,7 @@ drive_lost() {
 				delay 600
 				lose_all "${final_downs[@]}"
 				pause 10
+				f_alive
 				delay 0 ;;
 			2)	event "delay of 1 s"
 				delay 1
@@ -737,10 +775,10 @@ writes() {
 		7)	one_of 0 8 1024
 			event "max_write_same_blocks of $head$i: $lot"
 			set_scsi_disk $head $i max_write_same_blocks $lot ;;
-		8)	one_of mpath_ios mpath_bytes mpath_errors mpath_retries mpath_state_changes
+		8)	one_of mpath_ios mpath_bytes mpath_errors mpath_retries
 			event "$lot of $head$i: 0"
 			set_path $head $i $lot 0 ;;
-		9)	one_of mpath_failovers mpath_waited mpath_outage_ms
+		9)	one_of mpath_waited mpath_outage_ms
 			event "$lot of $head: 0"
 			set_head $head $lot 0 ;;
 		10)	one_of 1 2 5 10
@@ -842,15 +880,9 @@ raw_jobs=(--name=small --bs=4k --size=1m --iodepth=4
 start_io() {
 	local head
 
-	find_disk a
-	io a "--filename=/dev/$disk" --offset=1m "${raw_jobs[@]}" --offset=4m
-	find_disk b
-	wait_for $bound test -b "/dev/${disk}2" || fail "disk b has no second partition"
-	io b "--filename=/dev/${disk}2" --offset=1m "${raw_jobs[@]}" --offset=4m
-	for head in e g; do
-		[[ ${paths[$head]:-} ]] || continue
-		find_disk $head
-		io $head "--filename=/dev/$disk" --offset=1m "${raw_jobs[@]}" --offset=4m
+	for head in $(raw_heads); do
+		raw_file $head
+		io $head "--filename=$file" --offset=1m "${raw_jobs[@]}" --offset=4m
 	done
 	for head in c d; do
 		io $head "--directory=$tmp/$head" \
@@ -873,12 +905,14 @@ io_stop() {
 	}
 	wait "${io_pid[$name]}" || rc=$?
 	((rc == 0 || rc == 128)) || fail "fio on disk $name ended with $rc: $(io_why $name)"
-	read -r read least written errors longest < <(sed '/^fio:/d' "$tmp/$name.json" | jq -rs 'last | [
-		([.jobs[].read.io_bytes] | add), ([.jobs[].read.io_bytes] | min),
-		([.jobs[].write.io_bytes] | add),
-		([.jobs[].error] | add),
-		([.jobs[] | .read.clat_ns.max, .write.clat_ns.max] | max / 1000000 | floor)
-		] | @tsv') || fail "no result of fio on disk $name: $(io_why $name)"
+	read -r read least written errors longest < <(sed '/^fio:/d' "$tmp/$name.json" |
+		jq -rs 'last.jobs | [
+			(map(.read.io_bytes) | add, min),
+			(map(.write.io_bytes) | add),
+			(map(.error) | add),
+			(map(.read.lat_ns.max, .write.lat_ns.max, .sync.lat_ns.max // 0) |
+				max / 1000000 | floor)
+			] | @tsv') || fail "no result of fio on disk $name: $(io_why $name)"
 	is "errors of fio on disk $name" 0 "$errors"
 	note "disk $name: $((written >> 10)) KiB written, $((read >> 10)) KiB verified," \
 		"longest stall $longest ms"
@@ -975,6 +1009,34 @@ iscsi_disk() {
 	done
 }
 
+# The disk itself, or its second partition. Between what is written to all along there
+# are places that only must not change.
+raw_heads() { printf '%s\n' a b e ${paths[g]:+g}; }
+raw_file() {
+	find_disk "$1" || fail "disk $1 is not there"
+	file=/dev/$disk
+	[[ $1 != b ]] || file+=2
+}
+keep_data() {
+	local head
+
+	dd if=/dev/urandom of="$tmp/kept" bs=1M count=1 status=none
+	for head in $(raw_heads); do
+		raw_file $head
+		dd if="$tmp/kept" of="$file" bs=1M seek=2 oflag=direct conv=nocreat,notrunc \
+			status=none
+	done
+}
+data_kept() {
+	local head
+
+	for head in $(raw_heads); do
+		raw_file $head
+		cmp "$tmp/kept" <(dd if="$file" bs=1M skip=2 count=1 iflag=direct status=none) ||
+			fail "disk $head: what nobody has written to has changed"
+	done
+}
+
 mount_fs() {
 	local head
 
@@ -1060,6 +1122,7 @@ t_torture() {
 	declare -A seen since
 
 	: >"$tmp/events"
+	: >"$tmp/effects"
 	rm -f "$tmp/stop" "$tmp/wrong"
 	before=$(identity "${kept[@]}")
 	refs=$(sd_refs)
@@ -1067,6 +1130,9 @@ t_torture() {
 	for head in c d; do cp "$here/${0##*/}" "$tmp/$head/script"; done
 	# Else most paths would have no I/O to lose.
 	for head in "${!paths[@]}"; do set_policy "$head" round-robin; done
+	find_disk b
+	wait_for $bound test -b "/dev/${disk}2" || fail "disk b has no second partition"
+	keep_data
 	start_io
 	start=$EPOCHSECONDS
 	f=10
@@ -1096,13 +1162,21 @@ t_torture() {
 	note "$(wc -l <"$tmp/events") events in $((EPOCHSECONDS - start)) s," \
 		"$((EPOCHSECONDS - stopped)) s of it to have all paths again"
 
+	while read -r p f; do
+		note "down by $p: with effect, and how often: $f"
+		# Some may not matter at the time, but not each time.
+		((${f#* } < 10 || ${f% *})) || fail "'$p' has no effect"
+	done < <(effects)
 	for head in "${kept[@]}"; do io_stop $head; done
+	data_kept
 	for head in c d; do cmp "$here/${0##*/}" "$tmp/$head/script"; done
 	remount_fs
 	is "disks" "$before" "$(identity "${kept[@]}")"
 	for head in "${kept[@]}"; do
 		find_disk $head
 		is "I/O refused on disk $head" 0 "$(<"/sys/block/$disk/mpath_refused")"
+		((minutes < 5)) ||
+			ok_if "failovers of disk $head" "$(<"/sys/block/$disk/mpath_failovers") > 0"
 		note "disk $head: failovers $(<"/sys/block/$disk/mpath_failovers")," \
 			"waited $(<"/sys/block/$disk/mpath_waited")," \
 			"longest without a path $(<"/sys/block/$disk/mpath_outage_longest_ms") ms"
@@ -1163,6 +1237,7 @@ t_modules() {
 		mount_fs
 		for head in c d; do cmp "$here/${0##*/}" "$tmp/$head/script"; done
 		unmount_fs
+		data_kept
 		find_disk f
 		f_check
 	done
@@ -1224,7 +1299,8 @@ t_kmemleak() {
 	sleep 6
 	echo scan >$leaks
 	echo scan >$leaks
-	grep -A 12 -E 'mpath|multipath|sd_probe|scsi_' $leaks >"$tmp/leaks" || return 0
+	# A module that has been unloaded has no symbols.
+	grep -A 12 -E 'mpath|multipath|sd_probe|scsi_|> 0xf' $leaks >"$tmp/leaks" || return 0
 	while read -r line; do note "$line"; done < <(head -n 60 "$tmp/leaks")
 	fail "there are leaks"
 }
