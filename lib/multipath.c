@@ -1684,13 +1684,15 @@ static void mpath_stack_atomic(struct queue_limits *lim,
 
 /*
  * Returns false if there is no path to go by. That one path cannot discard is
- * lost on queue_limits_stack_bdev(), and all paths claim a write cache.
+ * lost on queue_limits_stack_bdev(), and all paths claim a write cache. If those
+ * that are left do not say if there is one, it is as others have said before.
  */
 static bool mpath_stack_limits(struct mpath_head *head,
 			       struct queue_limits *lim)
 {
-	bool found = false, discards = true, cache = false;
+	bool found = false, discards = true;
 	struct mpath_device *path;
+	int cache = -ENODATA;
 
 	lockdep_assert_held(&head->mutex);
 
@@ -1702,12 +1704,14 @@ static bool mpath_stack_limits(struct mpath_head *head,
 		mpath_stack_integrity(lim, path->disk->part0, !found);
 		mpath_stack_atomic(lim, path->disk->part0, !found);
 		discards &= !!bdev_max_discard_sectors(path->disk->part0);
-		cache |= head->ops->write_cache(path);
+		cache = max(cache, head->ops->write_cache(path));
 		found = true;
 	}
 	if (!discards)
 		lim->max_hw_discard_sectors = 0;
-	if (!cache)
+	if (cache >= 0)
+		head->write_cache = cache;
+	if (!head->write_cache)
 		lim->features &= ~(BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA);
 	return found;
 }
@@ -1811,6 +1815,21 @@ static bool mpath_all_paths_have(struct mpath_head *head, sector_t capacity)
 	return true;
 }
 
+/*
+ * Is this path one to follow to another size? Another LU with the same id may be what
+ * is left when those paths go that have carried I/O: it is no reason to shrink, and if
+ * it has been found not to fit, none at all.
+ */
+static bool mpath_path_leads(struct mpath_head *head, struct mpath_device *path)
+{
+	if (!head->ops->verified(path))
+		return false;
+	if (!path->mismatch)
+		return true;
+	return !path->misfit &&
+	       get_capacity(path->disk) > get_capacity(head->disk);
+}
+
 /* The size of the disk follows its paths when they are at one. */
 static void mpath_update_capacity(struct mpath_head *head)
 {
@@ -1820,6 +1839,7 @@ static void mpath_update_capacity(struct mpath_head *head)
 	list_for_each_entry(path, &head->paths, entry) {
 		new = get_capacity(path->disk);
 		if (new == old || !mpath_path_votes(head, path) ||
+		    !mpath_path_leads(head, path) ||
 		    !mpath_all_paths_have(head, new))
 			continue;
 		if (new < old)
@@ -1830,11 +1850,20 @@ static void mpath_update_capacity(struct mpath_head *head)
 	}
 }
 
-/* A path that is larger than the disk will do: others have yet to grow. */
+/*
+ * A path in use that has become larger than the disk will do: others have yet to
+ * grow. A new one of another size may be another LU.
+ */
 static bool mpath_path_fits(struct mpath_head *head, struct mpath_device *path)
 {
-	return mpath_path_votes(head, path) &&
-	       get_capacity(path->disk) >= get_capacity(head->disk);
+	sector_t path_size = get_capacity(path->disk);
+	sector_t size = get_capacity(head->disk);
+
+	if (!mpath_path_votes(head, path))
+		return false;
+	if (!path->mismatch)
+		return path_size >= size;
+	return path_size == size && head->ops->verified(path);
 }
 
 static void mpath_set_mismatch(struct mpath_device *path, bool sized,
@@ -1854,17 +1883,21 @@ static void mpath_check_path(struct mpath_device *path)
 {
 	struct mpath_head *head = path->head;
 	bool mismatch = !mpath_path_fits(head, path);
-	bool warn = mismatch && mpath_path_has_say(path);
+	bool verified = head->ops->verified(path);
+	bool misfit = mismatch &&
+		      (path->misfit || (verified && mpath_path_has_say(path)));
 
-	if (warn && !path->warned)
+	if (misfit && !path->misfit)
 		pr_warn("%s: path %s has %llu sectors and blocks of %u bytes, the disk has %llu and %u: not used\n",
 			head->disk->disk_name, path->disk->disk_name,
 			(u64)get_capacity(path->disk),
 			queue_logical_block_size(path->disk->queue),
 			(u64)get_capacity(head->disk),
 			queue_logical_block_size(head->disk->queue));
-	path->warned = warn;
-	mpath_set_mismatch(path, get_capacity(path->disk), mismatch);
+	path->misfit = misfit;
+	/* The driver scans again what has not told its size, or not for sure. */
+	mpath_set_mismatch(path, get_capacity(path->disk) &&
+			   (verified || !mismatch), mismatch);
 }
 
 static void mpath_update_read_only(struct mpath_head *head)
@@ -1957,7 +1990,7 @@ static int mpath_need_disk(struct mpath_head *head)
 	struct mpath_device *path;
 
 	list_for_each_entry(path, &head->paths, entry)
-		if (mpath_path_has_say(path))
+		if (mpath_path_has_say(path) && head->ops->verified(path))
 			return mpath_add_disk(head, path);
 	return 0;
 }

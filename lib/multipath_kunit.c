@@ -79,13 +79,19 @@ static void mpath_kunit_release(struct mpath_head *head)
 	kfree(container_of(head, struct mpath_kunit_head, head));
 }
 
-static bool mpath_kunit_write_cache(struct mpath_device *path)
+static bool mpath_kunit_verified(struct mpath_device *path)
 {
-	return false;
+	return true;
+}
+
+static int mpath_kunit_write_cache(struct mpath_device *path)
+{
+	return 0;
 }
 
 static const struct mpath_head_ops mpath_kunit_ops = {
 	.get_state	= mpath_kunit_get_state,
+	.verified	= mpath_kunit_verified,
 	.write_cache	= mpath_kunit_write_cache,
 	.dead		= mpath_kunit_dead,
 	.release	= mpath_kunit_release,

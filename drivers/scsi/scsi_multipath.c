@@ -252,6 +252,22 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_path_state);
 
+/**
+ * scsi_mpath_path_verified - is it certain that a path leads to its head's LU?
+ * @path: the scsi_device's part of libmultipath
+ *
+ * Context: any.
+ * Return: false if the device has been away, and its identity has not been
+ * compared since.
+ */
+bool scsi_mpath_path_verified(struct mpath_device *path)
+{
+	struct scsi_mpath_device *smdev = to_scsi_mpath_device(path);
+
+	return !READ_ONCE(smdev->away) && !READ_ONCE(smdev->checking);
+}
+EXPORT_SYMBOL_GPL(scsi_mpath_path_verified);
+
 /* The last reference is not put here, which may be in atomic context. */
 static void scsi_mpath_queue_check(struct scsi_mpath_device *smdev,
 				   unsigned long delay)
@@ -451,7 +467,8 @@ static void scsi_mpath_scan_again(struct scsi_mpath_device *smdev)
 {
 	bool awake = !scsi_autopm_get_device(smdev->sdev);
 
-	scsi_rescan_device(smdev->sdev);
+	if (scsi_rescan_device(smdev->sdev))
+		set_bit(SCSI_MPATH_SCAN_DUE, &smdev->flags);
 	if (awake)
 		scsi_autopm_put_device(smdev->sdev);
 	scsi_mpath_size_asked(smdev, READ_ONCE(smdev->path.sized));

@@ -227,10 +227,17 @@ static const struct attribute_group *sd_mpath_disk_groups[] = {
  * On each path the cache is that of the logical unit, though not all of them
  * may be able, or be made, to tell of it.
  */
-static bool sd_mpath_write_cache(struct mpath_device *path)
+static int sd_mpath_write_cache(struct mpath_device *path)
 {
+	struct scsi_disk *sdkp = scsi_disk(path->disk);
+
 	/* A scan of the path may be about to change it: another call follows. */
-	return data_race(!!scsi_disk(path->disk)->WCE);
+	if (data_race(!!sdkp->WCE))
+		return 1;
+	smp_rmb();	/* pairs with sd_mpath_set_cache_told() */
+	if (data_race(!!sdkp->cache_override) || READ_ONCE(sdkp->cache_told))
+		return 0;
+	return -ENODATA;
 }
 
 static void sd_mpath_init_disk(struct mpath_head *mpath, struct gendisk *disk)
@@ -315,6 +322,7 @@ static void sd_mpath_release(struct mpath_head *mpath)
 
 static const struct mpath_head_ops sd_mpath_ops = {
 	.get_state	= scsi_mpath_path_state,
+	.verified	= scsi_mpath_path_verified,
 	.write_cache	= sd_mpath_write_cache,
 	.init_disk	= sd_mpath_init_disk,
 	.left		= scsi_mpath_path_left,
@@ -534,6 +542,21 @@ void sd_mpath_revalidate(struct scsi_disk *sdkp)
 		return;
 	ret = mpath_revalidate(smdev->path.head);
 	scsi_mpath_size_asked(smdev, !ret && get_capacity(sdkp->disk));
+}
+
+/**
+ * sd_mpath_set_cache_told - note whether the device tells of its write cache
+ * @sdkp: the disk, a path or not
+ * @told: it does; otherwise what sd takes for granted is no reason not to flush
+ *
+ * Context: process.
+ */
+void sd_mpath_set_cache_told(struct scsi_disk *sdkp, bool told)
+{
+	/* WCE is set before that is told, and cleared after it is not. */
+	smp_wmb();
+	WRITE_ONCE(sdkp->cache_told, told);
+	smp_wmb();
 }
 
 /**

@@ -130,9 +130,13 @@ enum mpath_life {
  *	OFFLINE and, if it leads to something else, MISMATCH; and whether the
  *	target prefers this path among its equals.
  *	Called in any context, with a spinlock held; must not sleep.
- * @write_cache: Tell whether a path's device has a volatile write cache. The
- *	queue of its disk must always claim one: the block layer would drop a
- *	flush that another path is the reason for. May sleep.
+ * @verified: Tell whether it is certain now that the path leads to what the head
+ *	stands for. One of which it is not brings no disk and no other size.
+ *	May sleep.
+ * @write_cache: Tell whether a path's device has a volatile write cache: 1, 0,
+ *	or an errno if it does not say. The queue of its disk must always claim
+ *	one: the block layer would drop a flush that another path is the reason
+ *	for. May sleep.
  * @init_disk: Give the disk its name, numbers and fops. The latter must have
  *	mpath_submit_bio(), mpath_release_disk() and mpath_free_disk(), and call
  *	mpath_open_disk(); ->private_data is the head. May sleep.
@@ -148,7 +152,8 @@ enum mpath_life {
 struct mpath_head_ops {
 	enum mpath_state (*get_state)(struct mpath_device *path,
 				      bool *preferred);
-	bool (*write_cache)(struct mpath_device *path);
+	bool (*verified)(struct mpath_device *path);
+	int (*write_cache)(struct mpath_device *path);
 	void (*init_disk)(struct mpath_head *head, struct gendisk *disk);
 	void (*left)(struct mpath_device *path);
 	void (*no_path)(struct mpath_head *head);
@@ -199,7 +204,8 @@ struct mpath_done {
  * @listed: the path is in the head's list; under the head's mutex and lock
  * @announced: user space has been told that it is usable; under the head's mutex
  * @linked: the head's disk has a link to it; under the head's mutex
- * @warned: the log has been told of @mismatch; under the head's mutex
+ * @misfit: has been found to have another size or other blocks than the disk,
+ *	which the log has been told; under the head's mutex
  * @disabled: switched off by the administrator
  * @failed: I/O failed, no test has succeeded since
  * @degraded: the tests have failed for long
@@ -239,7 +245,7 @@ struct mpath_device {
 	bool			listed;
 	bool			announced;
 	bool			linked;
-	bool			warned;
+	bool			misfit;
 
 	/* protected by the head's lock */
 	bool			pinned;
@@ -287,6 +293,8 @@ struct mpath_device {
  * @disk: the disk, once it has been added, until it has been deleted; cleared
  *	under @lock
  * @stacked: features of its queue as the paths would have them; under @mutex
+ * @write_cache: a path has said that there is a volatile write cache, and none that
+ *	there is none any more; under @mutex
  * @bio_pool: the clones
  * @iopolicy: &enum mpath_iopolicy
  * @current_path: per node, the path that numa last chose
@@ -336,6 +344,7 @@ struct mpath_head {
 
 	struct gendisk		*disk;
 	blk_features_t		stacked;
+	bool			write_cache;
 	struct bio_set		bio_pool;
 	enum mpath_iopolicy	iopolicy;
 	struct mpath_device __rcu **current_path;

@@ -192,6 +192,7 @@ static inline void scsi_mpath_alua_over(struct scsi_device *sdev)
 		__scsi_mpath_alua_over(smdev);
 }
 
+bool scsi_mpath_path_verified(struct mpath_device *path);
 enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 				       bool *preferred);
 void scsi_mpath_path_left(struct mpath_device *path);

@@ -372,6 +372,89 @@ t_mismatch() {
 	is "read" none "$(errno_of read_block sda)"
 }
 
+# A disk with one path, and another LU that claims to be the same and has so many pages.
+rig_stranger() {
+	rig_loop on 1
+	mismatch_add 2 "$1"
+	wait_for 20 have_paths 2
+}
+
+# It does not become the disk when the path goes whose disk it is, however it is asked.
+t_stranger() {
+	local a b h
+
+	a=$(loop_hctl 1) b=$(loop_hctl 2)
+	wait_for 10 state_is $b mismatch || fail "the other one is $(state $b)"
+	down_delete $a
+	for h in 1 2 3; do
+		is "size" 65536 "$(head_attr size)"
+		is "state" mismatch "$(state $b)"
+		is "read" EIO "$(errno_of read_block sda)"
+		case $h in
+		1)	ask_state $b ;;
+		2)	down_state $b
+			up_state $b
+			wait_for 10 state_is $b mismatch || fail "$b is $(state $b)" ;;
+		esac
+	done
+	is "I/O to the other one" 0 "$(path_ios $b)"
+	up_delete $a
+	wait_for 20 usable $a || fail "$a is $(state $a)"
+	is "read" none "$(errno_of read_block sda)"
+	is "state" mismatch "$(state $b)"
+	is "I/O to the other one" 0 "$(path_ios $b)"
+}
+
+# The only path has been away, and leads to another LU when sd is bound to it: that is
+# found after sd has read the size.
+t_unverified() {
+	local s=$((1 << 21))
+
+	echo 600 >/sys/block/sda/delayed_removal_secs
+	down_delete $h0
+	down_unbind $h1
+	down_state $h1
+	up_state $h1
+	echo 1 >$debug_driver/vpd_use_hostno
+	echo 2 >$debug_driver/virtual_gb
+	up_unbind $h1
+	wait_for 10 state_is $h1 mismatch || fail "$h1 is $(state $h1)"
+	is "size of the path" $((2 * s)) "$(<"/sys/block/$(disk_of $h1)/size")"
+	is "size" $s "$(head_attr size)"
+	# It is what it was, and has grown meanwhile.
+	echo 0 >$debug_driver/vpd_use_hostno
+	ask_state $h1
+	wait_for 10 usable $h1 || fail "$h1 is $(state $h1)"
+	wait_for 10 size_is sda $((2 * s)) || fail "the size is $(head_attr size)"
+	is "read" none "$(errno_of read_block sda)"
+	echo 0 >/sys/block/sda/delayed_removal_secs
+	up_delete $h0
+	wait_for 20 usable $h0 || fail "$h0 is $(state $h0)"
+}
+
+# One path does not tell if there is a write cache, and then the other one goes that has.
+t_cache_untold() {
+	local op cache=/sys/block/sda/queue/write_cache
+
+	for op in 0x1a 0x5a; do inject $h1 "2 -100 $op 0 0 2 5 0x24 0"; done
+	down_unbind $h1
+	up_unbind $h1
+	wait_for 10 usable $h1 || fail "$h1 is $(state $h1)"
+	is "cache of the path" "write through" "$(<"$(sdev $h1)/scsi_disk/$h1/cache_type")"
+	is "write cache" "write back" "$(<$cache)"
+	down_delete $h0
+	is "write cache with one path left" "write back" "$(<$cache)"
+	inject $h1 "2 -1 0x35 0 0 2 6 0x29 0"
+	dd if=/dev/zero of=/dev/sda bs=4k count=1 conv=fsync,notrunc status=none
+	is "left of the rule for SYNCHRONIZE CACHE" 0 "$(rule_left $h1 2 0x35)"
+	for op in 0x1a 0x5a; do uninject $h1 2 $op; done
+	up_delete $h0
+	wait_for 20 usable $h0 || fail "$h0 is $(state $h0)"
+	# Who says that there is none is believed.
+	for op in $h0 $h1; do scsi_disk_set $op cache_type "temporary write through"; done
+	is "write cache of neither path" "write through" "$(<$cache)"
+}
+
 # One that has changed while sd was not bound to it is not used either.
 t_other_id_unbound() {
 	local n
@@ -597,5 +680,12 @@ testcase t_other_id "rig_debug on 2 lbpu=1 lbpws=1" \
 testcase t_other_id_unbound "rig_debug on 2 lbpu=1 lbpws=1" \
 	"D11: nor is one that has changed while sd was not bound to it"
 testcase t_mismatch rig_mismatch "D11: a path of another size is not used"
+testcase t_stranger "rig_stranger 4096" \
+	"D11: a smaller LU of the same id is not what is left of the disk"
+testcase t_stranger "rig_stranger 16384" "D11: nor is a larger one"
+testcase t_unverified "rig_debug on 2 virtual_gb=1" \
+	"D11: what may be another LU does not make the disk another size"
+testcase t_cache_untold "rig_debug on 2" \
+	"D12: there is a write cache still when the path is gone that said so"
 
 run_tests "$@"
