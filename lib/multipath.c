@@ -1967,8 +1967,6 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	mpath_set_mismatch(path, true, false);
 	ret = device_add_disk(head->parent, disk, head->groups);
 	if (ret) {
-		/* As if it had not been asked: it may be the only one there is. */
-		mpath_set_mismatch(path, false, true);
 		put_disk(disk);
 		return ret;
 	}
@@ -1985,13 +1983,35 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	return 0;
 }
 
+/*
+ * A path has told its size, and that was of no use: as if it had not been asked, as
+ * it may be the only one there is.
+ */
+static void mpath_forget_size(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
+
+	spin_lock_irq(&head->lock);
+	WRITE_ONCE(path->sized, false);
+	WRITE_ONCE(path->sizeless, false);
+	path->mismatch = true;
+	mpath_update_path(path);
+	spin_unlock_irq(&head->lock);
+}
+
 static int mpath_need_disk(struct mpath_head *head)
 {
 	struct mpath_device *path;
+	int ret;
 
-	list_for_each_entry(path, &head->paths, entry)
-		if (mpath_path_has_say(path) && head->ops->verified(path))
-			return mpath_add_disk(head, path);
+	list_for_each_entry(path, &head->paths, entry) {
+		if (!mpath_path_has_say(path) || !head->ops->verified(path))
+			continue;
+		ret = mpath_add_disk(head, path);
+		if (ret)
+			mpath_forget_size(path);
+		return ret;
+	}
 	return 0;
 }
 

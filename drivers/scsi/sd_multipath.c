@@ -540,6 +540,9 @@ void sd_mpath_revalidate(struct scsi_disk *sdkp)
 
 	if (!sdkp->mpath)
 		return;
+	/* One that has been given up, and tells its size now, is as a new one. */
+	if (READ_ONCE(smdev->path.sizeless))
+		scsi_mpath_size_asked(smdev, get_capacity(sdkp->disk));
 	ret = mpath_revalidate(smdev->path.head);
 	scsi_mpath_size_asked(smdev, !ret && get_capacity(sdkp->disk));
 }
