@@ -167,7 +167,8 @@ kunit() {
 		more+=(--kconfig_add "CONFIG_$o=y")
 	done
 	# KASAN takes more of it there; and UML warns of a bus that is not configured.
-	more+=(--kconfig_add CONFIG_KERNEL_STACK_ORDER=3 --kconfig_add CONFIG_UML_PCI_OVER_VIRTIO=n)
+	more+=(--kconfig_add CONFIG_KERNEL_STACK_ORDER=3 --kconfig_add CONFIG_FRAME_WARN=4096
+	       --kconfig_add CONFIG_UML_PCI_OVER_VIRTIO=n)
 	rm -f "$3/test.log"
 	(cd "$2" && step "$1" "building and running KUnit on UML" python3 tools/testing/kunit/kunit.py run \
 		--kunitconfig=drivers/scsi/.kunitconfig --build_dir="$3" --jobs="$(nproc)" "${more[@]}" \

@@ -5,9 +5,10 @@
 # in one way or the other, and all is well the next time.
 #
 #	FAULTS=all	each allocation of t_bind, t_late and t_scan, which is some hundred;
-#			default a dozen of each kind, others each time
+#			default those that are made by our functions or not far below
+#			them, and a few of the others, each time other ones
 #
-# guest-timeout: 780
+# guest-timeout: 1000
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -39,6 +40,7 @@ head_disk() {
 	done
 	return 1
 }
+has_head() { head_disk >/dev/null; }
 no_disk() { ! head_disk >/dev/null; }
 
 prepare() {
@@ -51,10 +53,11 @@ prepare() {
 		echo 0 >$d/verbose
 	done
 	[[ ! -d $pages ]] || echo 0 >$pages/min-order
-	filter 0 0xffffffffffffffff
+	filter 0 0xffffffffffffffff 32
 }
 
-# filter START END: what fails is below code from START to END, if the kernel can tell
+# filter START END DEPTH: what fails is below code from START to END, no more calls
+# below it than that; if the kernel can tell
 filter() {
 	local d
 
@@ -62,7 +65,7 @@ filter() {
 		[[ -e $d/require-start ]] || continue
 		echo "$1" >$d/require-start
 		echo "$2" >$d/require-end
-		echo 32 >$d/stacktrace-depth
+		echo "$3" >$d/stacktrace-depth
 	done
 }
 
@@ -129,28 +132,40 @@ is_bound() { [[ -e $(sdev "$1")/driver ]]; }
 has_disk() { disk_of "$1" >/dev/null 2>&1; }
 
 # each_of_ours PART WHAT BEFORE FILE WORD HCTL: after BEFORE write WORD to FILE, with
-# each of the allocations below the functions PART* failing in turn, or some of them;
-# all is well with HCTL each time.
-some=12
+# each of the allocations below the functions PART* failing in turn; all is well with
+# HCTL each time.
 each_of_ours() {
-	local part=$1 what=$2 before=$3 file=$4 word=$5 h=$6 n total step=1
-	local hits=0 unbound=0 plain=0 unlinked=0
-
 	[[ -e $faults/require-start ]] || skip "no fault injection by stack"
-	find_code $part
-	filter "$code_start" "$code_end"
-	n="of none" && one_fault 100000
-	total=$((100000 - left))
-	ok_if "allocations below $part*" "total > 0"
-	[[ ${FAULTS:-} == all ]] || step=$((1 + total / some))
+	find_code $1
+	if [[ ${FAULTS:-} != all ]]; then
+		# of which some are for the allocation itself
+		each_to_depth 8 ${most:-100} "$@"
+		each_to_depth 32 ${deep:-6} "$@"
+	else
+		each_to_depth 32 100000 "$@"
+	fi
+}
+# each_to_depth DEPTH HOWMANY PART...: or so many of them
+each_to_depth() {
+	local depth=$1 part=$3 what=$4 before=$5 file=$6 word=$7 h=$8 n total step
+	local hits=0 plain=0 unlinked=0
+
+	# Some kernels have more of the calls of the allocation itself on the stack.
+	for ((total = 0; total == 0; depth += 2)); do
+		ok_if "allocations below $part*, $depth calls and less" "depth <= 32"
+		filter "$code_start" "$code_end" $depth
+		n="of none" && one_fault 100000
+		total=$((100000 - left))
+	done
+	step=$((1 + total / $2))
 	for ((n = 1 + RANDOM % step; ; n += step)); do
 		one_fault $n
 		((left == 0)) || break
 		hits=$((hits + 1))
 	done
-	filter 0 0xffffffffffffffff
-	note "$what: $hits of $total allocations below $part* have failed: without a driver" \
-		"$unbound, a plain disk $plain, without a link $unlinked"
+	filter 0 0xffffffffffffffff 32
+	note "$what: $hits of some $total allocations below $part* have failed:" \
+		"a plain disk $plain, without a link $unlinked"
 	ok_if "faults" "hits > 0"
 }
 one_fault() {
@@ -165,9 +180,11 @@ survives() {
 	local what="fault $n of $what"
 
 	[[ -d $(sdev $h) ]] || fail "$what: there is no $h"
-	is_bound $h || { unbound=$((unbound + 1)); up_unbind $h; }
+	wait_for 20 is_bound $h || fail "$what: $h has no driver"
 	wait_for 20 has_disk $h || fail "$what: $h has no disk"
 	[[ $(state $h) != gone ]] || { plain=$((plain + 1)); plain_disk; }
+	# The other path would bring one.
+	wait_for 30 has_head || fail "$what: there is no disk over the path"
 	is_bound $h0 || up_unbind $h0
 	is_bound $h1 || up_unbind $h1
 	linked
@@ -246,7 +263,7 @@ given_up() {
 	grep -q "$h0: multipath: does not tell its size: not used until it is scanned" "$tmp/said"
 }
 t_late() {
-	local some=5
+	local most=6 deep=2	# it takes its time to be given up
 
 	prepare
 	quiet

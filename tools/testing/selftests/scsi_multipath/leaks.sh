@@ -86,6 +86,7 @@ t_rounds() {
 	# What comes and goes by itself hides a few objects, as many as there are rounds
 	# with all debugging, where kmemleak sees them.
 	((n >= 100)) || return 0
+	ok_if "rounds in $seconds s" "i >= n"
 	wait_for 30 nothing_left $((i / 4)) ||
 		fail "objects that are left: $(head -n 5 "$tmp/left" | xargs)"
 	note "objects more than before: $(head -n 5 "$tmp/left" | xargs)"

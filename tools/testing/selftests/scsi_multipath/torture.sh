@@ -824,7 +824,7 @@ opens() {
 			find_disk $head && ask blockdev --rereadpt "/dev/$disk" ;;
 		1)	event "read $head"
 			# It waits if all paths of f are lost.
-			[[ $head == f ]] || { find_disk $head && ask read_block "$disk"; } ;;
+			[[ $head == f ]] || reads_well $head ;;
 		2)	event "open and close $head"
 			find_disk $head && ask open_close "/dev/$disk" ;;
 		3)	event "ask $head"
@@ -846,14 +846,19 @@ opens() {
 		pause 12
 	done
 }
+reads_well() {
+	find_disk "$1" || wrong "disk $1 is not there"
+	ask read_block "$disk" || wrong "disk $1 ($disk) cannot be read"
+}
 open_close() { local i; for i in {1..5}; do : <"$1"; done; }
-# ask COMMAND...: whatever it says, it ends
+# ask COMMAND...: it ends
 ask() {
 	local pid
 
 	"$@" >/dev/null 2>&1 &
 	pid=$!
 	wait_for $bound gone $pid || wrong "'$*' does not end"
+	wait $pid
 }
 
 #
