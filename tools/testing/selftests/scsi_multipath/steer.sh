@@ -110,15 +110,10 @@ t_disable() {
 	n=$(requests $h0)
 	wait_for 20 disk_reads_above sda $(($(disk_stat sda 1) + 200)) || fail "no I/O"
 	is "commands on the path that is off" "$n" "$(requests $h0)"
-	# It is not switched on by another state; but what sd is bound to is a new path.
+	# It is not switched on by another state.
 	down_state $h0
 	up_state $h0
 	is "state" disabled "$(state $h0)"
-	down_unbind $h0
-	up_unbind $h0
-	wait_for 10 state_is $h0 optimized || fail "$h0 is $(state $h0)"
-	set_path $h0 mpath_disabled 1
-	n=$(requests $h0)
 	set_path $h0 mpath_disabled 0
 	wait_for 20 requests_above $h0 $((n + 50)) || fail "no I/O on $h0, which is on again"
 
@@ -137,6 +132,11 @@ t_disable() {
 	for h in $(hctls); do set_path "$h" mpath_disabled 0; done
 	is "read" none "$(errno_of read_block sda)"
 	is "bad word" EINVAL "$(errno_of store maybe /sys/block/sda:0/mpath_disabled)"
+	# What sd is bound to is a new path.
+	set_path $h1 mpath_disabled 1
+	down_unbind $h1
+	up_unbind $h1
+	wait_for 10 state_is $h1 non-optimized || fail "$h1 is $(state $h1)"
 	policy numa
 }
 
