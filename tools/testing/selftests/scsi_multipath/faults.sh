@@ -272,6 +272,53 @@ t_late() {
 	loud
 }
 
+# half_fails on|off: half of all that is below the filter, whoever it is for
+half_fails() {
+	local d
+
+	for d in $faults $pages; do
+		[[ -d $d ]] || continue
+		echo N >$d/task-filter
+		echo 0 >$d/space
+		echo 1 >$d/interval
+		echo 500000 >$d/times
+		if [[ $1 == on ]]; then echo 50 >$d/probability; else echo 0 >$d/probability; fi
+	done
+}
+# The same for what is done by our works: a device is asked who it is, and how large,
+# the target for its states, and user space is told of it.
+t_works() {
+	local part h i n
+
+	prepare
+	[[ -e $faults/require-start ]] || skip "no fault injection by stack"
+	quiet
+	echo 1 >$probe_secs
+	for part in scsi_mpath_ mpath_; do
+		find_code $part
+		filter "$code_start" "$code_end" 32
+		half_fails on
+		for i in {1..8}; do
+			for h in $h0 $h1; do
+				down_state $h
+				up_state $h || :
+				nap 0.5
+			done
+		done
+		n=$((500000 - $(<$faults/times)))
+		half_fails off
+		note "$n allocations below $part* have failed"
+		ok_if "allocations below $part* that have failed" "n > 0"
+		for h in $h0 $h1; do echo 1 >"$(sdev $h)/rescan"; done
+		wait_for 60 usable $h0 || fail "$part: $h0 is $(state $h0)"
+		wait_for 60 usable $h1 || fail "$part: $h1 is $(state $h1)"
+		is "$part: read" none "$(errno_of read_block "$(head_disk)")"
+	done
+	filter 0 0xffffffffffffffff 32
+	echo 0 >$probe_secs
+	loud
+}
+
 slab=/sys/kernel/slab/request_queue/failslab
 
 # one_queue_fails COMMAND...: the next request queue that it wants to have is
@@ -510,6 +557,7 @@ testcase t_plain rig_faults "A8, A10, A17: no disk can be made over a path, it i
 testcase t_bind rig_faults "A1, A2, A7, A8, A10, A17: memory runs out as sd makes a disk"
 testcase t_late rig_faults "A1, A7, A17: memory runs out as a path has its size at last"
 testcase t_scan rig_faults "A1, A2, A17: memory runs out as a device is found"
+testcase t_works rig_faults "A17, C13: memory runs out as our works look at paths"
 testcase t_sysfs rig_faults \
 	"A17, C13: memory runs out as files are read and written, and devices looked at"
 
