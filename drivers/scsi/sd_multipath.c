@@ -556,10 +556,9 @@ void sd_mpath_revalidate(struct scsi_disk *sdkp)
  */
 void sd_mpath_set_cache_told(struct scsi_disk *sdkp, bool told)
 {
-	/* WCE is set before that is told, and cleared after it is not. */
-	smp_wmb();
+	smp_wmb();	/* WCE has been set; pairs with sd_mpath_write_cache() */
 	WRITE_ONCE(sdkp->cache_told, told);
-	smp_wmb();
+	smp_wmb();	/* it is going to be cleared; likewise */
 }
 
 /**
