@@ -272,6 +272,11 @@ def boot(multipath, adapters):
     """Boot with this for multipath.  The second disk is empty."""
     with open(DIR / "data.raw", "wb") as data:
         data.truncate(DATA_SIZE)
+    boot_again(multipath, adapters)
+
+
+def boot_again(multipath, adapters):
+    """Likewise, with what is on the second disk."""
     launch(f"{ROOT_WORDS} scsi_mod.multipath={multipath}", adapters)
 
 
@@ -416,7 +421,7 @@ def _():
 
 
 def alone(port):
-    launch(f"{ROOT_WORDS} scsi_mod.multipath=always", [port])
+    boot_again("always", [port])
     root_is(head("SYSTEM"), 1)
     guest.run("sha256sum -c /var/tmp/file.sum")
     guest.end()
@@ -558,7 +563,7 @@ def _():
     guest.end()
     for port in 0, 1:
         alone(port)
-    launch(f"{ROOT_WORDS} scsi_mod.multipath=always", [0, 1])
+    boot_again("always", [0, 1])
     root_is(head("SYSTEM"), 2)
 
 

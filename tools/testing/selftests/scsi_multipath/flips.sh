@@ -15,6 +15,8 @@
 # shellcheck disable=SC2046,SC2086,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=means.sh
+. "$(dirname "$0")/means.sh"
 
 has_kcsan() { [[ -e /sys/kernel/debug/kcsan ]]; }
 
@@ -46,9 +48,9 @@ do_write() {
 }
 do_state() {
 	one_path
-	echo offline >"$(sdev $hctl)/state"
+	down_state $hctl
 	rest
-	echo running >"$(sdev $hctl)/state"
+	up_state $hctl
 	rest
 }
 do_disabled() {
@@ -92,16 +94,16 @@ do_secs() {
 }
 do_delete() {
 	one_path
-	echo 1 >"$(sdev $hctl)/delete"
+	down_delete $hctl
 	rest
-	rescan $hctl
+	up_delete $hctl
 	rest
 }
 do_unbind() {
 	one_path
-	echo $hctl >/sys/bus/scsi/drivers/sd/unbind
+	down_unbind $hctl
 	rest
-	echo $hctl >/sys/bus/scsi/drivers/sd/bind
+	up_unbind $hctl
 	rest
 }
 do_limits() {
@@ -110,7 +112,7 @@ do_limits() {
 	echo $((64 + RANDOM % 4 * 64)) >"/sys/block/$(disk_of $hctl)/queue/max_sectors_kb"
 	rest
 }
-do_rescan() { one_path; echo 1 >"$(sdev $hctl)/rescan"; rest; }
+do_rescan() { one_path; ask_state $hctl; rest; }
 
 loops=(read write state disabled zero look policy secs delete unbind limits rescan)
 
@@ -136,9 +138,9 @@ t_flips() {
 		wait_for 120 gone $hctl || fail "a loop does not end: $(</proc/$hctl/wchan)"
 	done
 	for hctl in "${all[@]}"; do
-		[[ -d $(sdev $hctl) ]] || rescan $hctl
-		echo running >"$(sdev $hctl)/state"
-		[[ -e $(sdev $hctl)/driver ]] || echo $hctl >/sys/bus/scsi/drivers/sd/bind
+		[[ -d $(sdev $hctl) ]] || up_delete $hctl
+		up_state $hctl
+		[[ -e $(sdev $hctl)/driver ]] || up_unbind $hctl
 		echo 0 >"/sys/block/$(disk_of $hctl)/mpath_disabled"
 	done
 	wait_for 60 stands_again || fail "the paths were $before, are $(standing)"

@@ -92,21 +92,6 @@ t_rounds() {
 	note "objects more than before: $(head -n 5 "$tmp/left" | xargs)"
 }
 
-# All that these rounds and the tests before have left unreferenced.
-t_kmemleak() {
-	local leaks=/sys/kernel/debug/kmemleak
-
-	{ echo scan >$leaks; } 2>/dev/null || skip "no kmemleak"
-	# An object is a leak once it is some seconds old.
-	sleep 6
-	echo scan >$leaks
-	echo scan >$leaks
-	# A module that has been unloaded has no symbols.
-	grep -A 12 -E 'mpath|multipath|sd_probe|scsi_|^ +0xf' $leaks >"$tmp/leaks" || return 0
-	while read -r line; do note "$line"; done < <(head -n 60 "$tmp/leaks")
-	fail "there are leaks"
-}
-
 testcase t_rounds rig_none "A16, B4: 100 rounds of making and taking down leave nothing"
 testcase t_kmemleak rig_none "A1, A2, A10: no leaks"
 

@@ -73,6 +73,21 @@ show_state() {
 	dmesg | tail -n 25 | sed 's/^/#   /'
 }
 
+# A case: all that the cases before have left unreferenced.
+t_kmemleak() {
+	local leaks=/sys/kernel/debug/kmemleak line
+
+	{ echo scan >$leaks; } 2>/dev/null || skip "no kmemleak"
+	# An object is a leak once it is some seconds old.
+	sleep 6
+	echo scan >$leaks
+	echo scan >$leaks
+	# A module that has been unloaded has no symbols.
+	grep -A 12 -E 'mpath|multipath|sd_probe|scsi_|^ +0xf' $leaks >"$tmp/leaks" || return 0
+	while read -r line; do note "$line"; done < <(head -n 60 "$tmp/leaks")
+	fail "there are leaks"
+}
+
 # log_says PATTERN [FILTER...]: does the kernel's log, or what FILTER makes of it?
 # grep -q would end early, and the pipe with an error.
 log_says() {

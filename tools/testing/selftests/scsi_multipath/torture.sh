@@ -1296,20 +1296,6 @@ t_down() {
 	fi
 }
 
-t_kmemleak() {
-	local leaks=/sys/kernel/debug/kmemleak line
-
-	{ echo scan >$leaks; } 2>/dev/null || skip "no kmemleak"
-	# An object is a leak once it is some seconds old.
-	sleep 6
-	echo scan >$leaks
-	echo scan >$leaks
-	# A module that has been unloaded has no symbols.
-	grep -A 12 -E 'mpath|multipath|sd_probe|scsi_|^ +0xf' $leaks >"$tmp/leaks" || return 0
-	while read -r line; do note "$line"; done < <(head -n 60 "$tmp/leaks")
-	fail "there are leaks"
-}
-
 testcase t_torture rig_torture "everything at once, nothing is lost"
 testcase t_modules rig_torture "drivers unloaded below the disks and loaded again"
 testcase t_down rig_torture "all is taken down, and nothing stays"
