@@ -1697,7 +1697,7 @@ static bool mpath_stack_limits(struct mpath_head *head,
 	lockdep_assert_held(&head->mutex);
 
 	list_for_each_entry(path, &head->paths, entry) {
-		if (path->mismatch)
+		if (!path->fits)
 			continue;
 		queue_limits_stack_bdev(lim, path->disk->part0, 0,
 					path->disk->disk_name);
@@ -1879,6 +1879,22 @@ static void mpath_set_mismatch(struct mpath_device *path, bool sized,
 	spin_unlock_irq(&head->lock);
 }
 
+/*
+ * A path has told its size, and that is of no use yet: as if it had not been asked,
+ * as it may be the only one there is.
+ */
+static void mpath_forget_size(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
+
+	spin_lock_irq(&head->lock);
+	WRITE_ONCE(path->sized, false);
+	WRITE_ONCE(path->sizeless, false);
+	path->mismatch = true;
+	mpath_update_path(path);
+	spin_unlock_irq(&head->lock);
+}
+
 static void mpath_check_path(struct mpath_device *path)
 {
 	struct mpath_head *head = path->head;
@@ -1895,9 +1911,49 @@ static void mpath_check_path(struct mpath_device *path)
 			(u64)get_capacity(head->disk),
 			queue_logical_block_size(head->disk->queue));
 	path->misfit = misfit;
+	path->fits = !mismatch;
 	/* The driver scans again what has not told its size, or not for sure. */
-	mpath_set_mismatch(path, get_capacity(path->disk) &&
-			   (verified || !mismatch), mismatch);
+	if (mismatch)
+		mpath_set_mismatch(path, get_capacity(path->disk) && verified,
+				   true);
+}
+
+/*
+ * Is no bio for the disk more than this path can take? It splits what is too long,
+ * and refuses what it cannot do; but it takes a buffer where it lies, protection
+ * information as it is, and an atomic write for granted. Nor may a cache be there
+ * that the disk has no flushes for. Whoever has the limits locked does not change
+ * these.
+ */
+static bool mpath_limits_allow(struct mpath_head *head,
+			       struct mpath_device *path)
+{
+	struct block_device *bdev = path->disk->part0;
+	struct queue_limits lim = data_race(head->disk->queue->limits);
+	unsigned int tuple_size = lim.integrity.tuple_size;
+	unsigned int atomic_max = lim.atomic_write_hw_max;
+
+	mpath_stack_integrity(&lim, bdev, false);
+	mpath_stack_atomic(&lim, bdev, false);
+	return lim.integrity.tuple_size == tuple_size &&
+	       lim.atomic_write_hw_max == atomic_max &&
+	       !(bdev_dma_alignment(bdev) & ~lim.dma_alignment) &&
+	       (lim.features & BLK_FEAT_WRITE_CACHE ||
+		head->ops->write_cache(path) <= 0);
+}
+
+/*
+ * Let a path carry I/O, if it fits. As long as the disk may be more than it, it is
+ * one that has not been asked; the limits are about to be brought in line.
+ */
+static void mpath_use_path(struct mpath_device *path)
+{
+	if (!path->fits)
+		return;
+	if (!path->mismatch || mpath_limits_allow(path->head, path))
+		mpath_set_mismatch(path, true, false);
+	else
+		mpath_forget_size(path);
 }
 
 static void mpath_update_read_only(struct mpath_head *head)
@@ -1906,7 +1962,7 @@ static void mpath_update_read_only(struct mpath_head *head)
 	bool read_only = false;
 
 	list_for_each_entry(path, &head->paths, entry)
-		read_only |= !path->mismatch && get_disk_ro(path->disk);
+		read_only |= path->fits && get_disk_ro(path->disk);
 	set_disk_ro(head->disk, read_only);
 }
 
@@ -1983,22 +2039,6 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	return 0;
 }
 
-/*
- * A path has told its size, and that was of no use: as if it had not been asked, as
- * it may be the only one there is.
- */
-static void mpath_forget_size(struct mpath_device *path)
-{
-	struct mpath_head *head = path->head;
-
-	spin_lock_irq(&head->lock);
-	WRITE_ONCE(path->sized, false);
-	WRITE_ONCE(path->sizeless, false);
-	path->mismatch = true;
-	mpath_update_path(path);
-	spin_unlock_irq(&head->lock);
-}
-
 static int mpath_need_disk(struct mpath_head *head)
 {
 	struct mpath_device *path;
@@ -2038,8 +2078,11 @@ static int mpath_revalidate_locked(struct mpath_head *head)
 		mpath_check_path(path);
 		mpath_link_path(path);
 	}
+	/* before it is up to a path that is new to the disk */
 	mpath_update_read_only(head);
 	mpath_update_limits(head);
+	list_for_each_entry(path, &head->paths, entry)
+		mpath_use_path(path);
 	return 0;
 }
 
@@ -2050,8 +2093,7 @@ static void mpath_limits_work(struct work_struct *work)
 			     limits_work);
 
 	mpath_lock(head);
-	if (head->life != MPATH_DEAD)
-		mpath_update_limits(head);
+	mpath_revalidate_locked(head);
 	mpath_unlock(head);
 }
 

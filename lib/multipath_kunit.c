@@ -18,6 +18,7 @@ struct mpath_kunit_path {
 	struct block_device	bdev;
 	enum mpath_state	state;
 	bool			preferred;
+	bool			cached;
 	bool			joined;
 	atomic_t		tests;
 };
@@ -86,7 +87,7 @@ static bool mpath_kunit_verified(struct mpath_device *path)
 
 static int mpath_kunit_write_cache(struct mpath_device *path)
 {
-	return 0;
+	return container_of(path, struct mpath_kunit_path, path)->cached;
 }
 
 static const struct mpath_head_ops mpath_kunit_ops = {
@@ -2031,40 +2032,130 @@ static void mpath_kunit_pending_dies(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->released, 1);
 }
 
-/* Nobody who has the limits locked is waited for; what is due is done later. */
+/* A disk with 8 sectors that is in no sysfs. */
+static struct gendisk *mpath_kunit_disk(struct kunit *test,
+					struct queue_limits *lim)
+{
+	struct gendisk *disk = blk_alloc_disk(lim, NUMA_NO_NODE);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(disk));
+	set_capacity(disk, 8);
+	return disk;
+}
+
+/* List a path with a disk of its own, which is in use already, or is not. */
+static struct mpath_device *
+mpath_kunit_list_disk(struct kunit *test, unsigned int nr,
+		      struct queue_limits *lim, bool used)
+{
+	struct mpath_device *path = mpath_kunit_list(test, nr, MPATH_OPTIMIZED);
+
+	path->disk = mpath_kunit_disk(test, lim);
+	path->linked = true;
+	spin_lock_irq(&path->head->lock);
+	path->mismatch = !used;
+	mpath_update_path(path);
+	spin_unlock_irq(&path->head->lock);
+	return path;
+}
+
+static void mpath_kunit_put_disks(struct mpath_kunit *ctx, unsigned int nr)
+{
+	while (nr--) {
+		put_disk(ctx->paths[nr].path.disk);
+		ctx->paths[nr].path.disk = &ctx->paths[nr].disk;
+		ctx->paths[nr].path.linked = false;
+	}
+	put_disk(ctx->head->disk);
+	ctx->head->disk = NULL;
+}
+
+/*
+ * Nobody who has the limits locked is waited for; what is due is done later. Until
+ * then only a path that can take what the disk gives is taken into use.
+ */
 static void mpath_kunit_limits_locked(struct kunit *test)
 {
-	struct mpath_device *path = mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
+	struct queue_limits lax = { .dma_alignment = 3 };
+	struct queue_limits tight = { .dma_alignment = 7, .max_hw_sectors = 64 };
+	struct mpath_device *old, *equal, *new;
 	struct mpath_kunit *ctx = test->priv;
-	struct queue_limits lim = { .max_hw_sectors = 64 };
-	struct gendisk *disk, *without_queue = path->disk;
 	struct mpath_head *head = ctx->head;
 	struct request_queue *q;
 
-	disk = blk_alloc_disk(NULL, NUMA_NO_NODE);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(disk));
-	q = disk->queue;
-	head->disk = disk;
-	disk = blk_alloc_disk(&lim, NUMA_NO_NODE);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(disk));
-	path->disk = disk;
+	head->disk = mpath_kunit_disk(test, &lax);
+	q = head->disk->queue;
+	old = mpath_kunit_list_disk(test, 0, &tight, true);
+	equal = mpath_kunit_list_disk(test, 1, &lax, false);
+	new = mpath_kunit_list_disk(test, 2, &tight, false);
 
 	mutex_lock(&q->limits_lock);
-	mpath_lock(head);
-	mpath_update_limits(head);
-	mpath_unlock(head);
+	KUNIT_EXPECT_EQ(test, mpath_revalidate(head), 0);
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&head->limits_work));
 	mutex_unlock(&q->limits_lock);
 	KUNIT_EXPECT_NE(test, queue_max_hw_sectors(q), 64);
+	KUNIT_EXPECT_EQ(test, old->state, MPATH_OPTIMIZED);
+	KUNIT_EXPECT_EQ(test, equal->state, MPATH_OPTIMIZED);
+	KUNIT_EXPECT_EQ(test, new->state, MPATH_UNKNOWN);
 
 	flush_delayed_work(&head->limits_work);
 	KUNIT_EXPECT_EQ(test, queue_max_hw_sectors(q), 64);
+	KUNIT_EXPECT_EQ(test, queue_dma_alignment(q), 7);
+	KUNIT_EXPECT_EQ(test, new->state, MPATH_OPTIMIZED);
 
-	path->disk = without_queue;
-	put_disk(disk);
-	disk = head->disk;
-	head->disk = NULL;
-	put_disk(disk);
+	mpath_kunit_put_disks(ctx, 3);
+}
+
+/* What of a path's limits the disk must have before it sends anything there? */
+static void mpath_kunit_limits_allow(struct kunit *test)
+{
+	struct queue_limits lim = {
+		.dma_alignment			= 3,
+		.atomic_write_hw_max		= 4096,
+		.atomic_write_hw_unit_min	= 512,
+		.atomic_write_hw_unit_max	= 4096,
+	};
+	struct mpath_kunit *ctx = test->priv;
+	struct mpath_head *head = ctx->head;
+	struct queue_limits *path_lim;
+	struct mpath_device *path;
+
+	head->disk = mpath_kunit_disk(test, &lim);
+	path = mpath_kunit_list_disk(test, 0, &lim, false);
+	/* Without the support for it no queue is made with that. */
+	head->disk->queue->limits.integrity.tuple_size = 8;
+	path_lim = &path->disk->queue->limits;
+	path_lim->integrity.tuple_size = 8;
+	lim = *path_lim;
+	KUNIT_EXPECT_TRUE(test, mpath_limits_allow(head, path));
+
+	path_lim->dma_alignment = 7;
+	KUNIT_EXPECT_FALSE(test, mpath_limits_allow(head, path));
+	path_lim->dma_alignment = 0;
+	KUNIT_EXPECT_TRUE(test, mpath_limits_allow(head, path));
+	*path_lim = lim;
+
+	path_lim->atomic_write_hw_max = 2048;
+	KUNIT_EXPECT_FALSE(test, mpath_limits_allow(head, path));
+	*path_lim = lim;
+
+	path_lim->integrity.tuple_size = 0;
+	KUNIT_EXPECT_FALSE(test, mpath_limits_allow(head, path));
+	*path_lim = lim;
+
+	ctx->paths[0].cached = true;
+	KUNIT_EXPECT_FALSE(test, mpath_limits_allow(head, path));
+	head->disk->queue->limits.features |= BLK_FEAT_WRITE_CACHE;
+	KUNIT_EXPECT_TRUE(test, mpath_limits_allow(head, path));
+
+	/* What the path has and the disk does not offer is no obstacle. */
+	ctx->paths[0].cached = false;
+	head->disk->queue->limits.atomic_write_hw_max = 0;
+	memset(&head->disk->queue->limits.integrity, 0,
+	       sizeof(lim.integrity));
+	KUNIT_EXPECT_TRUE(test, mpath_limits_allow(head, path));
+
+	mpath_kunit_put_disks(ctx, 1);
 }
 
 static struct kunit_case mpath_kunit_cases[] = {
@@ -2113,6 +2204,7 @@ static struct kunit_case mpath_kunit_cases[] = {
 	KUNIT_CASE(mpath_kunit_pending_revives),
 	KUNIT_CASE(mpath_kunit_pending_dies),
 	KUNIT_CASE(mpath_kunit_limits_locked),
+	KUNIT_CASE(mpath_kunit_limits_allow),
 	{}
 };
 

@@ -204,12 +204,14 @@ struct mpath_done {
  * @listed: the path is in the head's list; under the head's mutex and lock
  * @announced: user space has been told that it is usable; under the head's mutex
  * @linked: the head's disk has a link to it; under the head's mutex
+ * @fits: can stand for the disk, whose limits may have to be brought in line
+ *	first; under the head's mutex
  * @misfit: has been found to have another size or other blocks than the disk,
  *	which the log has been told; under the head's mutex
  * @disabled: switched off by the administrator
  * @failed: I/O failed, no test has succeeded since
  * @degraded: the tests have failed for long
- * @mismatch: the path cannot stand for the disk
+ * @mismatch: the path cannot stand for the disk, or not yet
  * @sized: its disk had a size when that was looked at last
  * @sizeless: has been asked often enough; see mpath_give_up_size()
  * @losses: how often it has ceased to be usable
@@ -245,6 +247,7 @@ struct mpath_device {
 	bool			listed;
 	bool			announced;
 	bool			linked;
+	bool			fits;
 	bool			misfit;
 
 	/* protected by the head's lock */
