@@ -204,13 +204,13 @@ rig() {
 		all=("$(iscsi_hctl 1)" "$(iscsi_hctl 2)") ;;
 	group)
 		rig_storage
-		rig_loop "$mode" 4
+		alua_type=1 rig_loop "$mode" 4
 		all=()
 		for i in 1 2 3 4; do all+=("$(loop_hctl $i)"); done
 		for i in 3 4; do alua "${all[i - 1]}" 1; done ;;
 	*)
 		rig_storage
-		rig_loop "$mode" 2
+		alua_type=1 rig_loop "$mode" 2
 		all=("$(loop_hctl 1)" "$(loop_hctl 2)") ;;
 	esac
 	for h in "${all[@]}"; do wait_for 20 disk_of "$h" >/dev/null || fail "$h has no disk"; done

@@ -124,12 +124,15 @@ MODULE_PARM_DESC(multipath_iopolicy,
 #define SCSI_MPATH_PROBE_SECS_MAX	3600
 /*
  * A target that changes states is asked this soon, and for a while this often, of
- * so many LUNs in a second at most; then less and less often.
+ * so many LUNs in a second at most; then, of what it may say that it serves again,
+ * so often; else less and less often.
  */
 #define SCSI_MPATH_PROBE_MIN		(HZ / 5)
 #define SCSI_MPATH_PROBE_HURRY		(3UL * HZ / 10)
 #define SCSI_MPATH_HURRY_TIME		(30 * HZ)
 #define SCSI_MPATH_HURRY_RATE		250
+#define SCSI_MPATH_PROBE_WAIT		(1UL * HZ)
+#define SCSI_MPATH_WAIT_RATE		25
 
 /* Between two scans of a path without a size; the last one, then it is left. */
 #define SCSI_MPATH_CHECK_MIN		(HZ / 2)
@@ -137,8 +140,8 @@ MODULE_PARM_DESC(multipath_iopolicy,
 
 static unsigned int scsi_mpath_probe_secs = SCSI_MPATH_PROBE_SECS;
 
-/* How many heads are in a hurry. */
-static atomic_t scsi_mpath_hurried = ATOMIC_INIT(0);
+/* How many heads are at each pace; all begin at the first, which is not counted. */
+static atomic_t scsi_mpath_paces[SCSI_MPATH_NR_PACES];
 
 static int scsi_mpath_probe_secs_set(const char *val,
 				     const struct kernel_param *kp)
@@ -1081,26 +1084,62 @@ static void scsi_mpath_ask_ids(struct scsi_mpath_head *head)
 	mutex_unlock(&head->lock);
 }
 
-/* Of how many heads it is one; 0: it is in no hurry. */
-static unsigned int scsi_mpath_hurry(struct scsi_mpath_head *head, bool hurry)
+/* May a target say of a path that it serves again, without being given a command? */
+static bool scsi_mpath_waits(struct scsi_mpath_head *head)
 {
-	if (hurry == head->hurried)
-		return hurry ? atomic_read(&scsi_mpath_hurried) : 0;
-	head->hurried = hurry;
-	if (hurry)
-		return atomic_inc_return(&scsi_mpath_hurried);
-	atomic_dec(&scsi_mpath_hurried);
-	return 0;
+	struct scsi_mpath_device *smdev;
+	bool waits = false;
+
+	mutex_lock(&head->lock);
+	list_for_each_entry(smdev, &head->devices, entry) {
+		enum mpath_state state = READ_ONCE(smdev->path.transport);
+
+		waits |= scsi_mpath_can_ask(smdev) &&
+			 (state == MPATH_TRANSITIONING ||
+			  state == MPATH_STANDBY || state == MPATH_UNAVAILABLE);
+	}
+	mutex_unlock(&head->lock);
+	return waits;
+}
+
+static enum scsi_mpath_pace scsi_mpath_next_pace(struct scsi_mpath_head *head)
+{
+	if (!READ_ONCE(scsi_mpath_probe_secs))
+		return SCSI_MPATH_CALM;
+	if (time_before64(get_jiffies_64(), READ_ONCE(head->hurry_until)))
+		return SCSI_MPATH_HURRIED;
+	return scsi_mpath_waits(head) ? SCSI_MPATH_WAITING : SCSI_MPATH_CALM;
+}
+
+/* Returns how many heads are at that pace. */
+static unsigned int scsi_mpath_set_pace(struct scsi_mpath_head *head,
+					enum scsi_mpath_pace pace)
+{
+	if (pace != head->pace) {
+		if (head->pace != SCSI_MPATH_CALM)
+			atomic_dec(&scsi_mpath_paces[head->pace]);
+		if (pace != SCSI_MPATH_CALM)
+			atomic_inc(&scsi_mpath_paces[pace]);
+		head->pace = pace;
+	}
+	return atomic_read(&scsi_mpath_paces[pace]);
 }
 
 static unsigned long scsi_mpath_next_delay(unsigned long delay,
 					   unsigned long interval,
-					   unsigned int hurried)
+					   enum scsi_mpath_pace pace,
+					   unsigned int heads)
 {
-	if (!hurried)
+	switch (pace) {
+	case SCSI_MPATH_HURRIED:
+		return clamp((unsigned long)heads * HZ / SCSI_MPATH_HURRY_RATE,
+			     SCSI_MPATH_PROBE_HURRY, interval);
+	case SCSI_MPATH_WAITING:
+		return clamp((unsigned long)heads * HZ / SCSI_MPATH_WAIT_RATE,
+			     SCSI_MPATH_PROBE_WAIT, interval);
+	default:
 		return min(2 * delay, interval);
-	return clamp((unsigned long)hurried * HZ / SCSI_MPATH_HURRY_RATE,
-		     SCSI_MPATH_PROBE_HURRY, interval);
+	}
 }
 
 /* Is it time to ask groups of which all seems to be known? */
@@ -1122,23 +1161,23 @@ static void scsi_mpath_probe_work(struct work_struct *work)
 	unsigned long interval = (secs ?: SCSI_MPATH_PROBE_SECS) * HZ;
 	unsigned long delay = READ_ONCE(head->probe_delay);
 	bool slow = scsi_mpath_is_slow_turn(head, interval);
-	unsigned int noio, hurried;
+	enum scsi_mpath_pace pace;
+	unsigned int noio, heads;
 
 	noio = memalloc_noio_save();
 	if (secs)
 		scsi_mpath_probe(head, slow);
-	if (slow || !head->hurried)
+	if (slow || head->pace == SCSI_MPATH_CALM)
 		scsi_mpath_ask_ids(head);
 	memalloc_noio_restore(noio);
 
-	hurried = scsi_mpath_hurry(head, secs &&
-				   time_before64(get_jiffies_64(),
-						 READ_ONCE(head->hurry_until)));
+	pace = scsi_mpath_next_pace(head);
+	heads = scsi_mpath_set_pace(head, pace);
 	/* Unless somebody wants it sooner, and has queued this already. */
 	cmpxchg(&head->probe_delay, delay,
-		scsi_mpath_next_delay(delay, interval, hurried));
+		scsi_mpath_next_delay(delay, interval, pace, heads));
 	if (!scsi_mpath_queue_probe(head))
-		scsi_mpath_hurry(head, false);
+		scsi_mpath_set_pace(head, SCSI_MPATH_CALM);
 }
 
 /**
@@ -1410,7 +1449,7 @@ void scsi_mpath_put_head(struct scsi_mpath_head *head)
 	if (!last)
 		return;
 	cancel_delayed_work_sync(&head->probe_work);
-	scsi_mpath_hurry(head, false);
+	scsi_mpath_set_pace(head, SCSI_MPATH_CALM);
 	/* A head made anew for the same id has another number. */
 	device_unregister(&head->dev);
 }

@@ -1158,17 +1158,39 @@ static void scsi_mpath_test_next_delay(struct kunit *test)
 {
 	const unsigned long slow = 10 * HZ;
 	static struct scsi_mpath_head heads[2];
-	unsigned int before = atomic_read(&scsi_mpath_hurried);
+	atomic_t *hurried = &scsi_mpath_paces[SCSI_MPATH_HURRIED];
+	unsigned int before = atomic_read(hurried);
 
-	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(HZ / 5, slow, 1),
-			SCSI_MPATH_PROBE_HURRY);
-	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(slow, slow, 70),
-			SCSI_MPATH_PROBE_HURRY);
-	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(HZ / 5, slow, 1000), 4 * HZ);
-	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(HZ / 5, HZ, 1000), HZ);
-	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(HZ / 5, slow, UINT_MAX), slow);
-	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(3 * HZ, slow, 0), 6 * HZ);
-	KUNIT_EXPECT_EQ(test, scsi_mpath_next_delay(6 * HZ, slow, 0), slow);
+	KUNIT_EXPECT_EQ(test, SCSI_MPATH_PROBE_HURRY,
+			scsi_mpath_next_delay(HZ / 5, slow,
+					      SCSI_MPATH_HURRIED, 1));
+	KUNIT_EXPECT_EQ(test, SCSI_MPATH_PROBE_HURRY,
+			scsi_mpath_next_delay(slow, slow,
+					      SCSI_MPATH_HURRIED, 70));
+	KUNIT_EXPECT_EQ(test, 4 * HZ,
+			scsi_mpath_next_delay(HZ / 5, slow,
+					      SCSI_MPATH_HURRIED, 1000));
+	KUNIT_EXPECT_EQ(test, HZ,
+			scsi_mpath_next_delay(HZ / 5, HZ,
+					      SCSI_MPATH_HURRIED, 1000));
+	KUNIT_EXPECT_EQ(test, slow,
+			scsi_mpath_next_delay(HZ / 5, slow,
+					      SCSI_MPATH_HURRIED, UINT_MAX));
+	KUNIT_EXPECT_EQ(test, SCSI_MPATH_PROBE_WAIT,
+			scsi_mpath_next_delay(slow, slow,
+					      SCSI_MPATH_WAITING, 1));
+	KUNIT_EXPECT_EQ(test, 4 * HZ,
+			scsi_mpath_next_delay(HZ / 5, slow,
+					      SCSI_MPATH_WAITING, 100));
+	KUNIT_EXPECT_EQ(test, slow,
+			scsi_mpath_next_delay(HZ / 5, slow,
+					      SCSI_MPATH_WAITING, 1000));
+	KUNIT_EXPECT_EQ(test, 6 * HZ,
+			scsi_mpath_next_delay(3 * HZ, slow,
+					      SCSI_MPATH_CALM, 1000));
+	KUNIT_EXPECT_EQ(test, slow,
+			scsi_mpath_next_delay(6 * HZ, slow,
+					      SCSI_MPATH_CALM, 0));
 
 	heads[0].slow_turn = get_jiffies_64();
 	KUNIT_EXPECT_FALSE(test, scsi_mpath_is_slow_turn(&heads[0], slow));
@@ -1176,14 +1198,19 @@ static void scsi_mpath_test_next_delay(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, scsi_mpath_is_slow_turn(&heads[0], slow));
 	KUNIT_EXPECT_FALSE(test, scsi_mpath_is_slow_turn(&heads[0], slow));
 
-	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[0], true), before + 1);
-	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[0], true), before + 1);
-	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[1], true), before + 2);
-	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[0], false), 0);
-	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[0], false), 0);
-	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[1], true), before + 1);
-	KUNIT_EXPECT_EQ(test, scsi_mpath_hurry(&heads[1], false), 0);
-	KUNIT_EXPECT_EQ(test, atomic_read(&scsi_mpath_hurried), before);
+	KUNIT_EXPECT_EQ(test, before + 1,
+			scsi_mpath_set_pace(&heads[0], SCSI_MPATH_HURRIED));
+	KUNIT_EXPECT_EQ(test, before + 1,
+			scsi_mpath_set_pace(&heads[0], SCSI_MPATH_HURRIED));
+	KUNIT_EXPECT_EQ(test, before + 2,
+			scsi_mpath_set_pace(&heads[1], SCSI_MPATH_HURRIED));
+	scsi_mpath_set_pace(&heads[0], SCSI_MPATH_WAITING);
+	scsi_mpath_set_pace(&heads[0], SCSI_MPATH_CALM);
+	scsi_mpath_set_pace(&heads[0], SCSI_MPATH_CALM);
+	KUNIT_EXPECT_EQ(test, before + 1,
+			scsi_mpath_set_pace(&heads[1], SCSI_MPATH_HURRIED));
+	scsi_mpath_set_pace(&heads[1], SCSI_MPATH_CALM);
+	KUNIT_EXPECT_EQ(test, before, atomic_read(hurried));
 }
 
 static struct kunit_case scsi_mpath_test_cases[] = {

@@ -16,6 +16,20 @@
 #define SCSI_MPATH_ID_LEN	256
 
 /**
+ * enum scsi_mpath_pace - how often a target is asked for its ALUA states
+ * @SCSI_MPATH_CALM: less and less often, as nothing happens
+ * @SCSI_MPATH_WAITING: a path may be used again when the target says so
+ * @SCSI_MPATH_HURRIED: states are changing
+ * @SCSI_MPATH_NR_PACES: the number of them
+ */
+enum scsi_mpath_pace {
+	SCSI_MPATH_CALM,
+	SCSI_MPATH_WAITING,
+	SCSI_MPATH_HURRIED,
+	SCSI_MPATH_NR_PACES,
+};
+
+/**
  * struct scsi_mpath_head - one logical unit
  *
  * Registered and found by its id as long as it has users: the scsi_devices
@@ -37,7 +51,7 @@
  * @probe_delay: time until it does (jiffies)
  * @hurry_until: until then it does so often (jiffies, in 64 bits as it may be
  *	looked at much later; and so the others)
- * @hurried: it does, and is counted; changed by @probe_work, as are the following,
+ * @pace: how it does, and is counted; changed by @probe_work, as are the following,
  *	and when there is no such work any more
  * @slow_turn: when it has asked all idle groups
  * @activate_at: from when on it may activate a group
@@ -60,7 +74,7 @@ struct scsi_mpath_head {
 	struct delayed_work	probe_work;
 	unsigned long		probe_delay;
 	u64			hurry_until;
-	bool			hurried;
+	enum scsi_mpath_pace	pace;
 	u64			slow_turn;
 	u64			activate_at;
 	unsigned int		probe_turn;

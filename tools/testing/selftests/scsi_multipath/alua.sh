@@ -17,8 +17,7 @@
 
 # The target decides alone which group serves.
 rig_alua() {
-	rig_loop on 3
-	types 1
+	alua_type=1 rig_loop on 3
 	echo 1 >$probe_secs
 }
 # The paths.
@@ -113,6 +112,22 @@ t_soon() {
 	echo 1 >$probe_secs
 }
 
+# States are asked for often for 30 s, some 100 times, and then not less and less.
+t_waits() {
+	local n
+
+	echo 3600 >$probe_secs
+	alua $(p1) 2
+	ask_state $(p1)
+	wait_for 30 state_is $(p1) standby || fail "$(p1) is $(state $(p1))"
+	n=$(requests $(p1))
+	wait_for 120 requests_above $(p1) $((n + 130)) ||
+		fail "$(($(requests $(p1)) - n)) questions in two minutes"
+	alua $(p1) 0
+	wait_for 30 usable $(p1) || fail "$(p1) is $(state $(p1))"
+	echo 1 >$probe_secs
+}
+
 # All groups in standby, and then one is not any more: I/O waits for it.
 t_all_standby() {
 	local h n
@@ -190,6 +205,7 @@ testcase t_words rig_alua "multipath_probe_secs takes 0 to 3600"
 testcase t_idle rig_alua "C13: an idle path's change is found"
 testcase t_comes_back rig_alua "C15: a path comes back from standby by itself"
 testcase t_soon rig_alua "C15: what has just been lost is asked for often"
+testcase t_waits rig_alua "C15: what is in standby for long is asked all the time"
 testcase t_all_standby rig_alua "C15: I/O waits for a group to leave standby"
 testcase t_explicit rig_alua "a group is activated when all are in standby"
 testcase t_long_standby rig_alua "a group is activated when the last path is lost"

@@ -16,17 +16,7 @@
 # The target alone decides which group serves: of one with explicit ALUA the
 # kernel might activate a group while both are in standby.
 rig_groups() {
-	local h all i
-
-	rig_loop on 2
-	mapfile -t all < <(hctls)
-	for i in 1 2; do echo 1 >"$backstore/alua/tpg$i/alua_access_type"; done
-	# What INQUIRY says is read when a device is found.
-	for h in "${all[@]}"; do
-		down_delete "$h"
-		up_delete "$h"
-		wait_for 20 usable "$h" || fail "$h is $(state "$h")"
-	done
+	alua_type=1 rig_loop on 2
 	echo 1 >$probe_secs
 }
 p1() { loop_hctl 1; }

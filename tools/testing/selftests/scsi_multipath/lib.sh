@@ -266,7 +266,8 @@ rig_debug() {
 }
 
 # rig_loop MODE PATHS [SERIAL]: LIO, a ramdisk behind PATHS loopback targets,
-# each of which is a port group of its own
+# each of which is a port group of its own; with alua_type=1 the target alone
+# decides which of them serve (3, LIO's default: it may be told as well)
 rig_loop() {
 	local mode=$1 paths=$2 serial=${3-abc1} i
 
@@ -276,9 +277,12 @@ rig_loop() {
 	echo rd_pages="${loop_pages:-8192}" >"$backstore/control"
 	[[ -z $serial ]] || echo "$serial" >"$backstore/wwn/vpd_unit_serial"
 	echo 1 >"$backstore/enable"
+	# A device reads the type when it is found, which is before it has its group.
+	echo "${alua_type:-3}" >"$backstore/alua/default_tg_pt_gp/alua_access_type"
 	for ((i = 1; i <= paths; i++)); do
 		mkdir "$backstore/alua/tpg$i"
 		echo "$i" >"$backstore/alua/tpg$i/tg_pt_gp_id"
+		echo "${alua_type:-3}" >"$backstore/alua/tpg$i/alua_access_type"
 		loop_target "$i" "$backstore" "tpg$i"
 	done
 	[[ -n $serial && $mode == @(on|always) ]] || return 0
