@@ -84,7 +84,7 @@
 static struct workqueue_struct *mpath_io_wq;
 /*
  * Tests of failed paths; many may sleep until their commands time out. If all
- * paths have failed, writeback waits for them.
+ * paths have failed, writeback waits for them, and for limits that a path needs.
  */
 static struct workqueue_struct *mpath_test_wq;
 /* lives of disks; may wait for I/O */
@@ -407,8 +407,8 @@ static enum mpath_state mpath_effective_state(const struct mpath_device *path,
 	if (!mpath_state_is_usable(state))
 		return state;
 	if (path->mismatch)
-		return path->sized || path->sizeless ? MPATH_MISMATCH :
-						       MPATH_UNKNOWN;
+		return path->awaited || !(path->sized || path->sizeless) ?
+		       MPATH_UNKNOWN : MPATH_MISMATCH;
 	if (path->degraded)
 		return MPATH_DEGRADED;
 	if (path->failed)
@@ -1723,6 +1723,8 @@ static bool mpath_stack_limits(struct mpath_head *head,
 /* How often the limits are tried to be locked, and when again if in vain. */
 #define MPATH_LIMITS_TRIES	5
 #define MPATH_LIMITS_RETRY	(HZ / 10)
+/* So often I/O waits for that; that is some seconds. */
+#define MPATH_LIMITS_AWAITED	25
 
 /*
  * Who sets a limit in sysfs freezes the queue with the limits locked. In most cases
@@ -1746,25 +1748,22 @@ static bool mpath_trylock_limits(struct request_queue *q)
  * old limits is split again where it does not fit, and a freeze would wait for
  * submitters who may themselves wait for a path, with the mutex held that a
  * path needs to come back. For the same reason nobody who has the limits locked is
- * waited for.
+ * waited for: this returns false then.
  */
-static void mpath_update_limits(struct mpath_head *head)
+static bool mpath_update_limits(struct mpath_head *head)
 {
 	struct request_queue *q = head->disk->queue;
 	struct queue_limits old, lim;
 	blk_features_t set, stacked;
 	unsigned long ra_pages;
 
-	if (!mpath_trylock_limits(q)) {
-		queue_delayed_work(mpath_life_wq, &head->limits_work,
-				   MPATH_LIMITS_RETRY);
-		return;
-	}
+	if (!mpath_trylock_limits(q))
+		return false;
 	old = q->limits;
 	mpath_init_limits(&lim);
 	if (!mpath_stack_limits(head, &lim)) {
 		queue_limits_cancel_update(q);
-		return;
+		return true;
 	}
 	/* what the administrator has set on the head, not on a path */
 	set = (old.features ^ head->stacked) & MPATH_SETTABLE;
@@ -1774,13 +1773,14 @@ static void mpath_update_limits(struct mpath_head *head)
 	lim.max_user_discard_sectors = old.max_user_discard_sectors;
 	lim.flags |= old.flags & BLK_FLAG_WRITE_CACHE_DISABLED;
 	ra_pages = READ_ONCE(head->disk->bdi->ra_pages);
-	if (queue_limits_commit_update(q, &lim))
+	if (!queue_limits_commit_update(q, &lim))
+		head->stacked = stacked;
+	else if (!head->limits_tries)
 		pr_warn("%s: the limits of the paths do not fit together\n",
 			head->disk->disk_name);
-	else
-		head->stacked = stacked;
 	/* A path that comes or goes has no say in that. */
 	WRITE_ONCE(head->disk->bdi->ra_pages, ra_pages);
+	return true;
 }
 
 static bool mpath_blocks_fit(struct mpath_head *head, struct mpath_device *path)
@@ -1875,22 +1875,7 @@ static void mpath_set_mismatch(struct mpath_device *path, bool sized,
 	WRITE_ONCE(path->sized, sized);
 	WRITE_ONCE(path->sizeless, path->sizeless && !sized);
 	path->mismatch = mismatch;
-	mpath_update_path(path);
-	spin_unlock_irq(&head->lock);
-}
-
-/*
- * A path has told its size, and that is of no use yet: as if it had not been asked,
- * as it may be the only one there is.
- */
-static void mpath_forget_size(struct mpath_device *path)
-{
-	struct mpath_head *head = path->head;
-
-	spin_lock_irq(&head->lock);
-	WRITE_ONCE(path->sized, false);
-	WRITE_ONCE(path->sizeless, false);
-	path->mismatch = true;
+	path->awaited = false;
 	mpath_update_path(path);
 	spin_unlock_irq(&head->lock);
 }
@@ -1919,16 +1904,18 @@ static void mpath_check_path(struct mpath_device *path)
 }
 
 /*
- * Is no bio for the disk more than this path can take? It splits what is too long,
- * and refuses what it cannot do; but it takes a buffer where it lies, protection
- * information as it is, and an atomic write for granted. Nor may a cache be there
- * that the disk has no flushes for. Whoever has the limits locked does not change
- * these.
+ * Is no bio that the disk gets from now on more than this path can take? It splits
+ * what is too long, and refuses what it cannot do; but it takes a buffer where it
+ * lies, protection information as it is, and an atomic write for granted. Nor may a
+ * cache be there that the disk has no flushes for. That pages must not change while
+ * they are written is for the administrator to say, and what goes wrong without is
+ * tried again.
  */
 static bool mpath_limits_allow(struct mpath_head *head,
 			       struct mpath_device *path)
 {
 	struct block_device *bdev = path->disk->part0;
+	/* Whoever has them locked does not change what is looked at here. */
 	struct queue_limits lim = data_race(head->disk->queue->limits);
 	unsigned int tuple_size = lim.integrity.tuple_size;
 	unsigned int atomic_max = lim.atomic_write_hw_max;
@@ -1943,17 +1930,32 @@ static bool mpath_limits_allow(struct mpath_head *head,
 }
 
 /*
- * Let a path carry I/O, if it fits. As long as the disk may be more than it, it is
- * one that has not been asked; the limits are about to be brought in line.
+ * Let a path carry I/O, if it fits. If the disk is more than it, the limits have not
+ * been brought in line: then this returns false. I/O waits for that, but not for
+ * long, as who has the limits locked may wait for I/O.
  */
-static void mpath_use_path(struct mpath_device *path)
+static bool mpath_use_path(struct mpath_device *path)
 {
+	struct mpath_head *head = path->head;
+	bool refused, awaited;
+
 	if (!path->fits)
-		return;
-	if (!path->mismatch || mpath_limits_allow(path->head, path))
+		return true;
+	refused = path->mismatch && !mpath_limits_allow(head, path);
+	if (!refused) {
 		mpath_set_mismatch(path, true, false);
-	else
-		mpath_forget_size(path);
+		return true;
+	}
+	awaited = head->limits_tries < MPATH_LIMITS_AWAITED;
+	if (path->awaited && !awaited)
+		pr_warn("%s: path %s needs other limits, which cannot be set: not used until they can\n",
+			head->disk->disk_name, path->disk->disk_name);
+	spin_lock_irq(&head->lock);
+	WRITE_ONCE(path->sized, true);
+	path->awaited = awaited;
+	mpath_update_path(path);
+	spin_unlock_irq(&head->lock);
+	return false;
 }
 
 static void mpath_update_read_only(struct mpath_head *head)
@@ -2039,6 +2041,22 @@ static int mpath_add_disk(struct mpath_head *head, struct mpath_device *path)
 	return 0;
 }
 
+/*
+ * A path has told its size, and that was of no use: as if it had not been asked, as
+ * it may be the only one there is.
+ */
+static void mpath_forget_size(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
+
+	spin_lock_irq(&head->lock);
+	WRITE_ONCE(path->sized, false);
+	WRITE_ONCE(path->sizeless, false);
+	path->mismatch = true;
+	mpath_update_path(path);
+	spin_unlock_irq(&head->lock);
+}
+
 static int mpath_need_disk(struct mpath_head *head)
 {
 	struct mpath_device *path;
@@ -2055,9 +2073,19 @@ static int mpath_need_disk(struct mpath_head *head)
 	return 0;
 }
 
+static void mpath_retry_limits(struct mpath_head *head)
+{
+	bool awaited = head->limits_tries < MPATH_LIMITS_AWAITED;
+
+	head->limits_tries += awaited;
+	queue_delayed_work(mpath_test_wq, &head->limits_work,
+			   awaited ? MPATH_LIMITS_RETRY : MPATH_SAFETY_TIME);
+}
+
 static int mpath_revalidate_locked(struct mpath_head *head)
 {
 	struct mpath_device *path;
+	bool done;
 	int ret;
 
 	lockdep_assert_held(&head->mutex);
@@ -2080,9 +2108,13 @@ static int mpath_revalidate_locked(struct mpath_head *head)
 	}
 	/* before it is up to a path that is new to the disk */
 	mpath_update_read_only(head);
-	mpath_update_limits(head);
+	done = mpath_update_limits(head);
 	list_for_each_entry(path, &head->paths, entry)
-		mpath_use_path(path);
+		done &= mpath_use_path(path);
+	if (done)
+		head->limits_tries = 0;
+	else
+		mpath_retry_limits(head);
 	return 0;
 }
 

@@ -2092,16 +2092,26 @@ static void mpath_kunit_limits_locked(struct kunit *test)
 	mutex_lock(&q->limits_lock);
 	KUNIT_EXPECT_EQ(test, mpath_revalidate(head), 0);
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&head->limits_work));
-	mutex_unlock(&q->limits_lock);
 	KUNIT_EXPECT_NE(test, queue_max_hw_sectors(q), 64);
 	KUNIT_EXPECT_EQ(test, old->state, MPATH_OPTIMIZED);
 	KUNIT_EXPECT_EQ(test, equal->state, MPATH_OPTIMIZED);
 	KUNIT_EXPECT_EQ(test, new->state, MPATH_UNKNOWN);
+	KUNIT_EXPECT_TRUE(test, new->sized);
 
-	flush_delayed_work(&head->limits_work);
+	/* Who has the limits locked may wait for what waits for this path. */
+	head->limits_tries = MPATH_LIMITS_AWAITED;
+	KUNIT_EXPECT_EQ(test, mpath_revalidate(head), 0);
+	KUNIT_EXPECT_EQ(test, new->state, MPATH_MISMATCH);
+	KUNIT_EXPECT_EQ(test, old->state, MPATH_OPTIMIZED);
+	cancel_delayed_work_sync(&head->limits_work);
+	mutex_unlock(&q->limits_lock);
+
+	mpath_limits_work(&head->limits_work.work);
 	KUNIT_EXPECT_EQ(test, queue_max_hw_sectors(q), 64);
 	KUNIT_EXPECT_EQ(test, queue_dma_alignment(q), 7);
 	KUNIT_EXPECT_EQ(test, new->state, MPATH_OPTIMIZED);
+	KUNIT_EXPECT_EQ(test, head->limits_tries, 0);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&head->limits_work));
 
 	mpath_kunit_put_disks(ctx, 3);
 }

@@ -51,7 +51,8 @@ enum mpath_iopolicy {
  *
  * @MPATH_OPTIMIZED: takes I/O at full speed
  * @MPATH_NONOPTIMIZED: takes I/O, at a price
- * @MPATH_UNKNOWN: the access state, or the size, has not been learnt yet
+ * @MPATH_UNKNOWN: the access state, or the size, has not been learnt yet, or the
+ *	limits of the disk are about to be changed for it
  * @MPATH_BLOCKED: the transport holds commands back for a while
  * @MPATH_TRANSITIONING: between two access states
  * @MPATH_FAILED: I/O failed; held down until a test read succeeds
@@ -212,6 +213,7 @@ struct mpath_done {
  * @failed: I/O failed, no test has succeeded since
  * @degraded: the tests have failed for long
  * @mismatch: the path cannot stand for the disk, or not yet
+ * @awaited: it will once the limits of the disk have been brought in line
  * @sized: its disk had a size when that was looked at last
  * @sizeless: has been asked often enough; see mpath_give_up_size()
  * @losses: how often it has ceased to be usable
@@ -257,6 +259,7 @@ struct mpath_device {
 	bool			failed;
 	bool			degraded;
 	bool			mismatch;
+	bool			awaited;
 	bool			sized;
 	bool			sizeless;
 	unsigned int		losses;
@@ -336,7 +339,8 @@ struct mpath_device {
  * @removal_work: deletes the disk when the delay is over
  * @event_work: tells user space which paths are usable
  * @announced: whether it has been told that one is; under @mutex
- * @limits_work: brings the limits in line, which somebody else was changing
+ * @limits_work: brings the disk in line, as somebody else was changing its limits
+ * @limits_tries: how often it has tried in vain; under @mutex
  */
 struct mpath_head {
 	const struct mpath_head_ops *ops;
@@ -386,6 +390,7 @@ struct mpath_head {
 	struct work_struct	event_work;
 	bool			announced;
 	struct delayed_work	limits_work;
+	unsigned int		limits_tries;
 };
 
 static inline bool mpath_is_serving(const struct mpath_head *head)
