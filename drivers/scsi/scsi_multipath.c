@@ -124,13 +124,13 @@ MODULE_PARM_DESC(multipath_iopolicy,
 #define SCSI_MPATH_PROBE_SECS_MAX	3600
 /*
  * A target that changes states is asked this soon, and for a while this often, of
- * so many LUNs in a second at most; then, of what it may say that it serves again,
- * so often; else less and less often.
+ * so many LUNs in a second at most.
  */
 #define SCSI_MPATH_PROBE_MIN		(HZ / 5)
 #define SCSI_MPATH_PROBE_HURRY		(3UL * HZ / 10)
 #define SCSI_MPATH_HURRY_TIME		(30 * HZ)
 #define SCSI_MPATH_HURRY_RATE		250
+/* Then this often as long as a path may serve again; else less and less often. */
 #define SCSI_MPATH_PROBE_WAIT		(1UL * HZ)
 #define SCSI_MPATH_WAIT_RATE		25
 
@@ -587,9 +587,12 @@ EXPORT_SYMBOL_GPL(__scsi_mpath_state_changed);
  */
 void __scsi_mpath_alua_over(struct scsi_mpath_device *smdev)
 {
+	bool silent = !xchg(&smdev->answered, false);
+
 	WRITE_ONCE(smdev->state_over, true);
 	/* The log is told each time that there is no answer: not too often. */
-	if (!xchg(&smdev->answered, false))
+	WRITE_ONCE(smdev->silent, silent);
+	if (silent)
 		WRITE_ONCE(smdev->head->hurry_until, get_jiffies_64());
 	__scsi_mpath_state_changed(smdev);
 }
@@ -890,8 +893,9 @@ EXPORT_SYMBOL_GPL(scsi_mpath_leave);
  * path that is better may just be coming up.
  */
 #define SCSI_MPATH_ACTIVATE_MS		1500
-/* and not again before the target has had the time for it */
+/* and not again before the target has had the time for it; later, less often */
 #define SCSI_MPATH_ACTIVATE_AGAIN	(3 * HZ)
+#define SCSI_MPATH_ACTIVATE_CALM	(10 * HZ)
 
 /* in the TPGS field of INQUIRY data, SPC-5, 6.7.2 */
 #define SCSI_MPATH_TPGS_EXPLICIT	2
@@ -1031,7 +1035,9 @@ static struct scsi_device *scsi_mpath_next_to_ask(struct scsi_mpath_head *head,
 		*activate = smdev;
 		if (smdev)
 			head->activate_at = get_jiffies_64() +
-					    SCSI_MPATH_ACTIVATE_AGAIN;
+				(head->pace == SCSI_MPATH_HURRIED ?
+				 SCSI_MPATH_ACTIVATE_AGAIN :
+				 SCSI_MPATH_ACTIVATE_CALM);
 		else
 			smdev = scsi_mpath_find_unasked(head, slow);
 		if (!smdev)
@@ -1084,20 +1090,30 @@ static void scsi_mpath_ask_ids(struct scsi_mpath_head *head)
 	mutex_unlock(&head->lock);
 }
 
-/* May a target say of a path that it serves again, without being given a command? */
+/* Would the target say, if it is asked, that a path serves again? */
+static bool scsi_mpath_path_waits(const struct scsi_mpath_device *smdev)
+{
+	if (!READ_ONCE(smdev->member) || READ_ONCE(smdev->silent) ||
+	    !scsi_mpath_can_ask(smdev))
+		return false;
+	switch (READ_ONCE(smdev->path.transport)) {
+	case MPATH_TRANSITIONING:
+	case MPATH_STANDBY:
+	case MPATH_UNAVAILABLE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool scsi_mpath_waits(struct scsi_mpath_head *head)
 {
 	struct scsi_mpath_device *smdev;
 	bool waits = false;
 
 	mutex_lock(&head->lock);
-	list_for_each_entry(smdev, &head->devices, entry) {
-		enum mpath_state state = READ_ONCE(smdev->path.transport);
-
-		waits |= scsi_mpath_can_ask(smdev) &&
-			 (state == MPATH_TRANSITIONING ||
-			  state == MPATH_STANDBY || state == MPATH_UNAVAILABLE);
-	}
+	list_for_each_entry(smdev, &head->devices, entry)
+		waits |= scsi_mpath_path_waits(smdev);
 	mutex_unlock(&head->lock);
 	return waits;
 }

@@ -320,8 +320,11 @@ static void scsi_mpath_test_alua_is_known(struct kunit *test)
 	scsi_mpath_alua_over(sdev);
 	KUNIT_EXPECT_FALSE(test, smdev->state_known);
 	KUNIT_EXPECT_TRUE(test, smdev->state_over);
+	KUNIT_EXPECT_TRUE(test, smdev->silent);
 	scsi_mpath_alua_changed(sdev);
 	KUNIT_EXPECT_TRUE(test, smdev->state_known);
+	scsi_mpath_alua_over(sdev);
+	KUNIT_EXPECT_FALSE(test, smdev->silent);
 }
 
 /* A path that leads to another logical unit is none, whatever else it is. */
@@ -1159,7 +1162,9 @@ static void scsi_mpath_test_next_delay(struct kunit *test)
 	const unsigned long slow = 10 * HZ;
 	static struct scsi_mpath_head heads[2];
 	atomic_t *hurried = &scsi_mpath_paces[SCSI_MPATH_HURRIED];
+	atomic_t *waiting = &scsi_mpath_paces[SCSI_MPATH_WAITING];
 	unsigned int before = atomic_read(hurried);
+	int waited = atomic_read(waiting);
 
 	KUNIT_EXPECT_EQ(test, SCSI_MPATH_PROBE_HURRY,
 			scsi_mpath_next_delay(HZ / 5, slow,
@@ -1211,6 +1216,7 @@ static void scsi_mpath_test_next_delay(struct kunit *test)
 			scsi_mpath_set_pace(&heads[1], SCSI_MPATH_HURRIED));
 	scsi_mpath_set_pace(&heads[1], SCSI_MPATH_CALM);
 	KUNIT_EXPECT_EQ(test, before, atomic_read(hurried));
+	KUNIT_EXPECT_EQ(test, waited, atomic_read(waiting));
 }
 
 static struct kunit_case scsi_mpath_test_cases[] = {

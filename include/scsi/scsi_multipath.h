@@ -121,6 +121,7 @@ struct scsi_mpath_head {
  * @state_known: the ALUA state has been reported
  * @state_over: the target has been asked for it, in vain
  * @answered: it has told it since it was last asked
+ * @silent: it has not told it when it was last asked
  * @other_id: leads to another logical unit now; changed by rescans only
  */
 struct scsi_mpath_device {
@@ -149,6 +150,7 @@ struct scsi_mpath_device {
 	bool			state_known;
 	bool			state_over;
 	bool			answered;
+	bool			silent;
 	bool			other_id;
 };
 
