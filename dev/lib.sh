@@ -175,6 +175,33 @@ kunit() {
 		--make_options 'CC=ccache gcc' --make_options LOCALVERSION= "${@:4}")
 }
 
+# soak NAME KERNEL TIMEOUT SETTINGS TEST [CHECK...]: build KERNEL and run there, for long,
+# TEST, a command that does what comes by lot.  It takes SETTINGS, of which each is a
+# number, and SEED; TIMEOUT is an expression that may name them, and so may CHECK, which
+# is one more when it has run.
+soak() {
+	local name=$1 kernel=$2 timeout settings test append=scsi_mod.multipath=on setting rc=0
+
+	settings="SEED=${SEED:-$((RANDOM * 32 + RANDOM % 32))} $4"
+	for setting in $settings; do
+		[[ $setting =~ =[0-9]{1,7}$ ]] || die "this takes a number: $setting"
+		local "$setting"
+	done
+	timeout=$(($3)) test="cd /tests && $settings $5"
+	"$root/dev/tree" apply
+	"$root/dev/build" "$kernel"
+	say "$settings, on the $kernel kernel"
+	if [[ $kernel == uml ]]; then
+		"$root/dev/uml" uml "$name" $timeout $append "$test" || rc=$?
+	else
+		"$root/dev/guest" run --kernel "$kernel" --name "$name" --timeout $timeout --append $append -- "$test" || rc=$?
+	fi
+	"${@:6}" || rc=1
+	"$root/dev/guest" scan-log "$logs/$name.serial.log" || rc=1
+	((rc == 0)) || die "failed with $settings: $logs/$name.serial.log"
+	say "passed with $settings"
+}
+
 # What kconfig fragments say, one line a symbol.  Of a symbol that more than
 # one names, the last word counts.
 wanted_config() {
