@@ -53,17 +53,32 @@ writer() {
 	done
 }
 
-# Now and then a path goes, with what it has under way.
-paths_fail() {
-	local all h
+# The adapter of a path loses its driver, and the host is gone; the next has another
+# number.
+adapters=/sys/bus/virtio/drivers/virtio_scsi
+down_host() {
+	adapter=$(readlink -f "$(sdev "$1")")
+	adapter=${adapter%/host*} adapter=${adapter##*/}
+	echo "$adapter" >$adapters/unbind
+}
+up_host() { echo "$adapter" >$adapters/bind; }
 
-	mapfile -t all < <(hctls)
+both_usable() { have_paths 2 && all_are optimized; }
+
+# One path or the other goes, with what it has under way, by one means after the other.
+# Who removes a disk flushes the cache, so that is not done all the time.
+paths_fail() {
+	local all h means
+
 	while :; do
-		for h in "${all[@]}"; do
-			down_state "$h"
+		for means in state delete state unbind state host; do
+			mapfile -t all < <(hctls)
+			h=${all[RANDOM % 2]}
+			echo "loses $means"
+			down_$means "$h"
 			nap 0.3
-			up_state "$h"
-			wait_for 20 usable "$h"
+			up_$means "$h"
+			wait_for 20 both_usable || { echo "$h is not back"; exit 1; }
 		done
 	done
 }
@@ -75,9 +90,9 @@ write() {
 	mount "/dev/${disk}2" /mnt
 	dd if=/dev/zero of=/mnt/fua bs=4k count=$records conv=fsync status=none
 	policy round-robin
-	# Writes that nobody flushes fill the cache of the disk.
+	# Writes that nobody flushes fill the cache of the disk, and the log as well.
 	fio --name=noise --filename="/dev/$disk" --offset=16m --size=8m --rw=randwrite --bs=4k --direct=1 \
-		--ioengine=libaio --iodepth=8 --time_based --runtime=1h --output=/dev/null &
+		--ioengine=libaio --iodepth=8 --rate_iops=1000 --time_based --runtime=1h --output=/dev/null &
 	paths_fail &
 	for kind; do writer $kind & done
 	wait -n
