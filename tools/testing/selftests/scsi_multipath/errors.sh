@@ -207,18 +207,20 @@ t_passing_errors() {
 # when a command has taken as long as it may with all of them. What has been done
 # all the same is left out.
 t_lasting_errors() {
-	local host status key asc ascq name
+	local host status key asc ascq name op
 
 	echo 1 >"$(sdev $h0)/timeout"
 	while read -r host status key asc ascq name; do
 		case $name in
 		''|DID_PASSTHROUGH|*MET|INTERMEDIATE|*TERMINATED|"no sense"|recovered*) continue ;;
 		esac
-		try $read "2 1 $read 0x$host 0 0x$status 0x$key 0x$asc 0x$ascq"
-		is "$name: the issuer sees" none "$got"
-		is "$name: failovers" 1 "$moved"
-		uninject $h0 2 $read
-		renew $h0
+		for op in $read $write; do
+			try $op "2 1 $op 0x$host 0 0x$status 0x$key 0x$asc 0x$ascq"
+			is "$name, $op: the issuer sees" none "$got"
+			is "$name, $op: failovers" 1 "$moved"
+			uninject $h0 2 $op
+			renew $h0
+		done
 	done <<<"$passing_errors"
 	echo 30 >"$(sdev $h0)/timeout"
 }
