@@ -15,10 +15,10 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=means.sh
 . "$(dirname "$0")/means.sh"
+# shellcheck source=nomem.sh
+. "$(dirname "$0")/nomem.sh"
 
 h0=0:0:0:0 h1=1:0:0:0
-faults=/sys/kernel/debug/failslab
-pages=/sys/kernel/debug/fail_page_alloc
 
 # The caches of bios that sd needs are there with another disk. Making one fails
 # noisily, and leaks a name, in the kernel's slab code.
@@ -42,51 +42,6 @@ head_disk() {
 }
 has_head() { head_disk >/dev/null; }
 no_disk() { ! head_disk >/dev/null; }
-
-prepare() {
-	local d
-
-	[[ -e /proc/self/fail-nth && -d $faults ]] || skip "no fault injection"
-	for d in $faults $pages; do
-		[[ -d $d ]] || continue
-		echo N >$d/ignore-gfp-wait
-		echo 0 >$d/verbose
-	done
-	[[ ! -d $pages ]] || echo 0 >$pages/min-order
-	filter 0 0xffffffffffffffff 32
-}
-
-# filter START END DEPTH: what fails is below code from START to END, no more calls
-# below it than that; if the kernel can tell
-filter() {
-	local d
-
-	for d in $faults $pages; do
-		[[ -e $d/require-start ]] || continue
-		echo "$1" >$d/require-start
-		echo "$2" >$d/require-end
-		echo "$3" >$d/stacktrace-depth
-	done
-}
-
-# Sets code_start and code_end: where the functions are that begin with $1. Those for
-# the time of loading are somewhere else, so it is where most of them are.
-find_code() {
-	local address n=0 most=0 first last=0
-
-	while read -r address; do
-		address=$((16#$address))
-		((n && address - last < 1 << 16)) || n=0 first=$address
-		n=$((n + 1)) last=$address
-		((n > most)) || continue
-		most=$n
-		# what follows the last one at once does no harm
-		printf -v code_start '%#x' $first
-		printf -v code_end '%#x' $((last + 1024))
-	done < <(awk -v name="$1" '$2 ~ /[tT]/ && index($3, name) == 1 { print $1 }' \
-		/proc/kallsyms | sort)
-	((most > 1)) || fail "no functions $1*"
-}
 
 # That memory is short, the kernel says in many ways. What is a fault even so?
 real_faults='WARNING:|BUG:|kernel BUG|Oops|general protection|KASAN|UBSAN|ODEBUG|refcount_t:'
@@ -135,8 +90,7 @@ has_disk() { disk_of "$1" >/dev/null 2>&1; }
 # each of the allocations below the functions PART* failing in turn; all is well with
 # HCTL each time.
 each_of_ours() {
-	[[ -e $faults/require-start ]] || skip "no fault injection by stack"
-	find_code $1
+	find_code "^$1"
 	if [[ ${FAULTS:-} != all ]]; then
 		# of which some are for the allocation itself
 		each_to_depth 8 ${most:-100} "$@"
@@ -153,7 +107,7 @@ each_to_depth() {
 	# Some kernels have more of the calls of the allocation itself on the stack.
 	for ((total = 0; total == 0; depth += 2)); do
 		ok_if "allocations below $part*, $depth calls and less" "depth <= 32"
-		filter "$code_start" "$code_end" $depth
+		faults_below $depth
 		n="of none" && one_fault 100000
 		total=$((100000 - left))
 	done
@@ -163,7 +117,7 @@ each_to_depth() {
 		((left == 0)) || break
 		hits=$((hits + 1))
 	done
-	filter 0 0xffffffffffffffff 32
+	faults_off
 	note "$what: $hits of some $total allocations below $part* have failed:" \
 		"a plain disk $plain, without a link $unlinked"
 	ok_if "faults" "hits > 0"
@@ -228,7 +182,7 @@ first_unbound() {
 t_bind() {
 	local part
 
-	prepare
+	need_faults
 	quiet
 	for part in scsi_mpath_ sd_mpath_; do
 		each_of_ours $part "the first path" first_unbound $bind $h0 $h0
@@ -239,7 +193,7 @@ t_bind() {
 
 # The same for finding a device, to which sd is bound by somebody else.
 t_scan() {
-	prepare
+	need_faults
 	quiet
 	each_of_ours scsi_mpath_ "a new device" "down_delete $h1" \
 		/sys/class/scsi_host/host1/scan "0 0 -" $h1
@@ -265,39 +219,25 @@ given_up() {
 t_late() {
 	local most=6 deep=2	# it takes its time to be given up
 
-	prepare
+	need_faults
 	quiet
 	each_of_ours sd_mpath_ "a disk that has its size late" without_size "$(sdev $h0)/rescan" \
 		1 $h0
 	loud
 }
 
-# half_fails on|off: half of all that is below the filter, whoever it is for
-half_fails() {
-	local d
-
-	for d in $faults $pages; do
-		[[ -d $d ]] || continue
-		echo N >$d/task-filter
-		echo 0 >$d/space
-		echo 1 >$d/interval
-		echo 500000 >$d/times
-		if [[ $1 == on ]]; then echo 50 >$d/probability; else echo 0 >$d/probability; fi
-	done
-}
 # The same for what is done by our works: a device is asked who it is, and how large,
 # the target for its states, and user space is told of it.
 t_works() {
 	local part h i n
 
-	prepare
-	[[ -e $faults/require-start ]] || skip "no fault injection by stack"
+	need_faults
 	quiet
 	echo 1 >$probe_secs
 	for part in scsi_mpath_ mpath_; do
-		find_code $part
-		filter "$code_start" "$code_end" 32
-		half_fails on
+		find_code "^$part"
+		faults_below 32
+		faults_on 50
 		for i in {1..8}; do
 			for h in $h0 $h1; do
 				down_state $h
@@ -305,8 +245,8 @@ t_works() {
 				nap 0.5
 			done
 		done
-		n=$((500000 - $(<$faults/times)))
-		half_fails off
+		n=$(faults_done $faults)
+		faults_off
 		note "$n allocations below $part* have failed"
 		ok_if "allocations below $part* that have failed" "n > 0"
 		for h in $h0 $h1; do echo 1 >"$(sdev $h)/rescan"; done
@@ -314,29 +254,19 @@ t_works() {
 		wait_for 60 usable $h1 || fail "$part: $h1 is $(state $h1)"
 		is "$part: read" none "$(errno_of read_block "$(head_disk)")"
 	done
-	filter 0 0xffffffffffffffff 32
 	echo 0 >$probe_secs
 	loud
 }
-
-slab=/sys/kernel/slab/request_queue/failslab
 
 # one_queue_fails COMMAND...: the next request queue that it wants to have is
 # not to be had
 one_queue_fails() {
 	local rc=0
 
-	echo 1 >$slab
-	echo Y >$faults/cache-filter
-	echo N >$faults/task-filter
-	echo 0 >$faults/interval
-	echo 0 >$faults/space
-	echo 1 >$faults/times
-	echo 100 >$faults/probability
+	faults_of request_queue
+	faults_on 100 1
 	"$@" || rc=$?
-	echo 0 >$faults/probability
-	echo N >$faults/cache-filter
-	echo 0 >$slab
+	faults_off
 	return $rc
 }
 
@@ -345,8 +275,7 @@ one_queue_fails() {
 t_plain() {
 	local disk
 
-	prepare
-	[[ -w $slab ]] || skip "no fault injection by cache"
+	need_faults
 	down_unbind $h0
 	down_unbind $h1
 	wait_for 10 no_disk || fail "the disk stays"
@@ -490,7 +419,7 @@ with_each_fault() {
 t_sysfs() {
 	local first disk file word kind old h n left hits reread
 
-	prepare
+	need_faults
 	reread=$(dirname "$0")/reread
 	[[ -x $reread ]] || skip "reread has not been built"
 	down_unbind $h1

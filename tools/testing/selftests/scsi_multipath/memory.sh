@@ -11,51 +11,20 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=means.sh
 . "$(dirname "$0")/means.sh"
+# shellcheck source=nomem.sh
+. "$(dirname "$0")/nomem.sh"
 
 h0=0:0:0:0 h3=3:0:0:0
-faults=/sys/kernel/debug/failslab
-pages=/sys/kernel/debug/fail_page_alloc
 
-# Caches of bios are made for a disk, of one size each, if there are none yet.
-# "bio-248" has the clones of the head and, which does no harm, bios of whoever
-# wants as much before and behind them.
 rig_memory() {
 	rig_debug on 4
 	wait_for 10 usable $h3
 }
-clone_caches() {
-	local d
 
-	for d in /sys/kernel/slab/bio-*; do
-		[[ ! -w $d/failslab ]] || echo "$d"
-	done
-}
-
-# faults_on ATTR: half a million of what it selects is refused, one after the other
-faults_on() {
-	echo N >"$1/ignore-gfp-wait"
-	echo 0 >"$1/verbose"
-	echo 0 >"$1/space"
-	[[ ! -e $1/min-order ]] || echo 0 >"$1/min-order"
-	echo 1 >"$1/interval"
-	echo 500000 >"$1/times"
-	echo 100 >"$1/probability"
-}
-faults_off() {
-	local d
-
-	for d in $faults $pages; do
-		[[ -d $d ]] || continue
-		echo 0 >$d/probability
-		[[ -e $d/require-start ]] || continue
-		echo 0 >$d/require-start
-		echo 0xffffffffffffffff >$d/require-end
-		echo 32 >$d/stacktrace-depth
-	done
-	echo N >$faults/cache-filter
-	for d in $(clone_caches); do echo 0 >"$d/failslab"; done
-}
-faults_done() { echo $((500000 - $(<"$1/times"))); }
+# Caches of bios are made for a disk, of one size each, if there are none yet.
+# "bio-248" has the clones of the head and, which does no harm, bios of whoever
+# wants as much before and behind them.
+clone_caches='bio-*'
 
 # lose_paths: each in turn while I/O runs, and both at once
 lose_paths() {
@@ -76,16 +45,13 @@ lose_paths() {
 }
 
 t_clones() {
-	local d n
+	local n
 
-	[[ -d $faults ]] || skip "no fault injection"
-	[[ -n $(clone_caches) ]] || skip "no fault injection by cache"
-	trap faults_off EXIT
+	need_faults
 	policy round-robin
 	fio_start
-	for d in $(clone_caches); do echo 1 >"$d/failslab"; done
-	echo Y >$faults/cache-filter
-	faults_on $faults
+	faults_of "$clone_caches"
+	faults_on 100
 	n=$(failovers)
 	wait_for 60 disk_reads_above sda $(($(disk_stat sda 1) + 500)) || fail "no I/O"
 	lose_paths
@@ -101,14 +67,11 @@ t_clones() {
 
 # Who does not want to wait gets what has been put aside, as long as there is any.
 t_nowait() {
-	local before
+	local n
 
-	[[ -d $faults ]] || skip "no fault injection"
-	[[ -n $(clone_caches) ]] || skip "no fault injection by cache"
-	trap faults_off EXIT
-	for d in $(clone_caches); do echo 1 >"$d/failslab"; done
-	echo Y >$faults/cache-filter
-	faults_on $faults
+	need_faults
+	faults_of "$clone_caches"
+	faults_on 100
 	fio --output-format=json --output="$tmp/nowait.json" --name=nowait --filename=/dev/sda \
 		--ioengine=libaio --direct=1 --nowait=1 --rw=randwrite --bs=4k --size=2m \
 		--iodepth=8 --verify=crc32c --do_verify=1 --verify_fatal=1 --verify_state_save=0 \
@@ -122,22 +85,12 @@ t_nowait() {
 
 # The same for all memory that is asked for on the way from the head to the driver.
 t_submission() {
-	local start end before d
-
-	[[ -e $faults/require-start ]] || skip "no fault injection by stack"
-	read -r start end < <(awk '$3 == "submit_bio_noacct_nocheck" { print $1; on = 1; next }
-		on && $2 ~ /[tT]/ { print $1; exit }' /proc/kallsyms | xargs)
-	[[ -n $end ]] || skip "no symbols"
-	trap faults_off EXIT
+	need_faults
+	find_code '^submit_bio_noacct_nocheck$'
 	policy round-robin
 	fio_start
-	for d in $faults $pages; do
-		[[ -d $d ]] || continue
-		echo 0x$start >$d/require-start
-		echo 0x$end >$d/require-end
-		echo 32 >$d/stacktrace-depth
-		faults_on $d
-	done
+	faults_below 32
+	faults_on 100
 	wait_for 60 disk_reads_above sda $(($(disk_stat sda 1) + 300)) || fail "no I/O"
 	lose_paths
 	note "$(faults_done $faults) objects and $(faults_done $pages) pages were not to be had"
