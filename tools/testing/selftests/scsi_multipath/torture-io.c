@@ -2,8 +2,9 @@
 /*
  * Write and read a disk, and know of each block what may be there.
  *
- *	torture-io run FILE STATE SEED BLOCKS OFFSET
+ *	torture-io run FILE STATE SEED BLOCKS OFFSET [PAUSE]
  *	torture-io check FILE STATE SEED BLOCKS OFFSET
+ *	torture-io look STATE
  *
  * Of each block, STATE has the last generation that was acknowledged and the
  * last one that was begun. If these differ, a write has failed, and each of its
@@ -11,7 +12,11 @@
  * used again when the disk is back.
  *
  * run goes on until SIGTERM (exit status 0), an error (3), or until it reads
- * what should not be there (2). check reads all that was ever written.
+ * what should not be there (2). Each of its tasks pauses for PAUSE ms (200) after
+ * each I/O. check reads all that was ever written.
+ *
+ * look prints how many blocks have been written, the longest time (ms) of an I/O
+ * that has ended since the last look, and the age of the oldest one that has not.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,7 +42,14 @@ struct block {
 	unsigned int begun;
 };
 
+/* Of one task: when the I/O that it waits for was begun, and see look(). */
+struct times {
+	unsigned long long start_us;
+	unsigned long long longest_us;
+};
+
 struct state {
+	struct times times[TASKS];
 	unsigned long long writes;
 	unsigned long long reads;
 	unsigned long long flushes;
@@ -50,6 +62,7 @@ struct state {
 static struct state *st;
 static unsigned long long seed, offset;
 static unsigned int blocks;
+static unsigned int pause_ms = 200;
 static int fd;
 static int stop;
 
@@ -171,10 +184,48 @@ static int flush(void)
 	return 0;
 }
 
+/*
+ * Each I/O is seen by one look at least, as one that has ended or as one that has
+ * not: hence the order here and in look().
+ */
+static void begin(struct times *t)
+{
+	__atomic_store_n(&t->start_us, now_us(), __ATOMIC_SEQ_CST);
+}
+
+static void end(struct times *t)
+{
+	unsigned long long us = now_us() - t->start_us;
+
+	if (us > __atomic_load_n(&t->longest_us, __ATOMIC_SEQ_CST))
+		__atomic_store_n(&t->longest_us, us, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&t->start_us, 0, __ATOMIC_SEQ_CST);
+	if (us > st->longest_us)
+		st->longest_us = us;
+}
+
+static int look(void)
+{
+	unsigned long long longest = 0, oldest = 0, us;
+	int i;
+
+	for (i = 0; i < TASKS; i++) {
+		us = __atomic_load_n(&st->times[i].start_us, __ATOMIC_SEQ_CST);
+		if (us && now_us() - us > oldest)
+			oldest = now_us() - us;
+		us = __atomic_exchange_n(&st->times[i].longest_us, 0, __ATOMIC_SEQ_CST);
+		if (us > longest)
+			longest = us;
+	}
+	printf("%llu %llu %llu\n", st->writes, longest / 1000, oldest / 1000);
+	return 0;
+}
+
 static int task(int me, char *buf)
 {
-	unsigned long long x = mix(seed + me + st->random), start, us;
+	unsigned long long x = mix(seed + me + st->random);
 	unsigned int extents = blocks / EXTENT;
+	struct times *t = &st->times[me];
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		unsigned int b, n, op;
@@ -185,20 +236,18 @@ static int task(int me, char *buf)
 		b = b * EXTENT + (x >> 40) % EXTENT;
 		n = (x >> 48) % 4 ? 1 : EXTENT - b % EXTENT;
 		op = (x >> 56) % 32;
-		start = now_us();
+		begin(t);
 		if (op == 0)
 			rc = flush();
 		else if (op & 1)
 			rc = write_blocks(buf, b, n);
 		else
 			rc = read_blocks(buf, b, n);
-		us = now_us() - start;
-		if (us > st->longest_us)
-			st->longest_us = us;
+		end(t);
 		if (rc)
 			return rc;
 		/* Leave something of a slow machine to others. */
-		usleep(200000);
+		usleep(pause_ms * 1000);
 	}
 	return 0;
 }
@@ -211,6 +260,7 @@ static int run(char *buf)
 
 	sigaction(SIGTERM, &sa, NULL);
 	st->random++;
+	memset(st->times, 0, sizeof(st->times));
 	for (i = 0; i < TASKS; i++) {
 		pid[i] = fork();
 		if (pid[i] < 0) {
@@ -268,27 +318,41 @@ static int check(char *buf)
 	return n ? 0 : 4;
 }
 
+static int open_state(const char *name, int flags, size_t size)
+{
+	int sfd = open(name, flags, 0600);
+
+	if (sfd < 0 || (flags & O_CREAT && ftruncate(sfd, size))) {
+		perror(name);
+		return -1;
+	}
+	st = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, sfd, 0);
+	if (st == MAP_FAILED) {
+		perror("memory");
+		return -1;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	size_t size;
 	char *buf;
-	int sfd;
 
-	if (argc != 7) {
-		fprintf(stderr, "usage: torture-io run|check FILE STATE SEED BLOCKS OFFSET\n");
+	if (argc == 3 && !strcmp(argv[1], "look"))
+		return open_state(argv[2], O_RDWR, sizeof(*st)) ? 1 : look();
+	if (argc != 7 && argc != 8) {
+		fprintf(stderr, "usage: torture-io run|check FILE STATE SEED BLOCKS OFFSET [PAUSE]\n"
+				"       torture-io look STATE\n");
 		return 1;
 	}
 	seed = mix(strtoull(argv[4], NULL, 0));
 	blocks = strtoul(argv[5], NULL, 0) / EXTENT * EXTENT;
 	offset = strtoull(argv[6], NULL, 0);
-	size = sizeof(*st) + blocks * sizeof(st->block[0]);
-	sfd = open(argv[3], O_RDWR | O_CREAT, 0600);
-	if (sfd < 0 || ftruncate(sfd, size)) {
-		perror(argv[3]);
+	if (argc == 8)
+		pause_ms = strtoul(argv[7], NULL, 0);
+	if (open_state(argv[3], O_RDWR | O_CREAT, sizeof(*st) + blocks * sizeof(st->block[0])))
 		return 1;
-	}
-	st = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, sfd, 0);
-	if (st == MAP_FAILED || posix_memalign((void **)&buf, BLOCK, TASKS * EXTENT * BLOCK)) {
+	if (posix_memalign((void **)&buf, BLOCK, TASKS * EXTENT * BLOCK)) {
 		perror("memory");
 		return 1;
 	}
