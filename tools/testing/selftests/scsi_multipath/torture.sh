@@ -10,9 +10,12 @@
 #	MAX_PATHS=N	of a disk, 2 to 8; default 4
 #	RATE=N		I/Os a second of each job of fio; default 6, as with all debugging
 #			and software emulation 200 in all are what a machine can do
-#	HOOK=lie	take the last path of a disk that is to keep one: must fail
-#	HOOK=corrupt	change blocks behind the disks' backs: must fail
-#	HOOK=stale	put old blocks of disk e back, as if writes were lost: must fail
+#	HOOK=NAME	to see it fail. lie: take the last path of a disk that is to keep
+#			one. corrupt: change blocks behind the disks' backs. stale: put old
+#			blocks of disk e back, as if writes were lost; last: once all has
+#			been done. unloaded: change blocks of disk e while its driver is
+#			not there. slow: hold up the I/O on disk c. node: remove disk e's
+#			node, so that nobody else can open it.
 #
 # There are six disks, a to f, or seven. Each has a driver, an actor that knows by its
 # model which paths are up, and leaves one path up at all times, another one each
@@ -22,6 +25,10 @@
 # the same events, actor by actor, though not at the same times. All are in the
 # kernel log, as "torture: ACTOR NUMBER: EVENT".
 #
+# One actor unloads modules and loads them again. It asks the drivers of those
+# disks that need the module to have them at rest, or without a path but under
+# load; see rest(). The others go on meanwhile.
+#
 #	a	scsi_debug, LUN 0	the disk, it grows
 #	b	scsi_debug, LUN 1	its second partition
 #	c	LIO, ramdisk		ext4
@@ -30,7 +37,7 @@
 #	f	LIO, file		the disk, with and without delayed removal
 #	g	iSCSI, ramdisk		the disk; if there is open-iscsi
 #
-# guest-timeout: 600
+# guest-timeout: 900
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -48,12 +55,18 @@ here=$(cd "$(dirname "$0")" && pwd)
 # How long something may take that ends by itself, in seconds. It is no more than
 # what tells slow from stuck.
 bound=240
-# How long one I/O may take on a disk that has a path. What has been given to a path
-# comes back when that is lost, at the latest when its time is over and the error
-# handler is done, which is 4 s and more, or when iSCSI has noticed, within 20 s; then
-# it goes to another one. What a slow machine makes of that is a part of it; an I/O
-# that was forgotten takes longer.
-stall_ms=60000
+# How long one I/O may take on a disk that has a path: what a slow machine makes of
+# it, and what it takes until the path that it was given to gives it back. Most paths
+# do that at once.
+slack_ms=30000
+declare -A costs=(
+	# its time is over after 4 s, then the error handler is at work
+	[swallow]=15000
+	# what a reset takes from the target is answered by nobody: 30 s, and the same
+	[reset]=40000
+	# iSCSI notices within 20 s, see iscsi_patient
+	[block]=20000 [give_up]=22000
+)
 
 #
 # What is drawn by lot. Each actor is a process, with a sequence of its own.
@@ -67,6 +80,10 @@ sow() { local i; RANDOM=$((seed * 64 + $1)); for i in {1..8}; do lot=$RANDOM; do
 
 kept=(a b c d e)
 lio=(c d e f)
+declare -A module=(
+	[a]=scsi_debug [b]=scsi_debug [c]=tcm_loop [d]=tcm_loop [e]=tcm_loop [f]=tcm_loop
+	[g]=iscsi_tcp
+)
 declare -A paths number=([a]=1 [b]=2 [c]=3 [d]=4 [e]=5 [f]=6 [g]=7)
 declare -A id=(
 	[a]=naa.33333330000007d0 [b]=naa.33333330000007d1
@@ -100,6 +117,7 @@ actor() {
 	set +eE
 	trap - ERR
 	nr=0
+	fail() { wrong "$*"; }
 	"${@:3}"
 }
 
@@ -131,6 +149,16 @@ wait_for() {
 }
 
 going_on() { [[ ! -e $tmp/stop ]]; }
+
+# What the model says to others about disk $1, by a number: even if there is a path
+# all along, as long as the number stays the same.
+turn() {
+	local n
+
+	read -r n <"$tmp/turn.$1"
+	echo $((n + 1)) >"$tmp/turn.new.$actor"
+	mv "$tmp/turn.new.$actor" "$tmp/turn.$1"
+}
 
 # Where task $1 is, for whoever reads the log.
 where() {
@@ -227,9 +255,14 @@ confirm() {
 
 # A path of one LIO target, which is one host
 lio_add() {
+	local fd
+
 	find_tpg "$1" "$2"
 	if [[ ! -d $tpg ]]; then
+		exec {fd}>>"$tmp/hosts.lock"
+		flock -s "$fd"
 		mkdir -p "$tpg"
+		exec {fd}>&-
 		printf 'naa.600140500000%04x\n' $((number[$1] * 16 + $2)) >"$tpg/nexus"
 		mkdir "$tpg/lun/lun_0"
 	fi
@@ -356,7 +389,8 @@ heal() {
 	case $1 in
 	a|b)	find_path "$1" "$2" || return ;;
 	g)	iscsi_link "$2" up
-		iscsi_session "$2" >/dev/null || iscsi_login "$2"
+		iscsi_session "$2" >/dev/null ||
+			(flock -s 9; iscsi_login "$2") 9>>"$tmp/hosts.lock"
 		iscsi_wait_for "$2" 600
 		alua "$1" "$2" 0
 		find_path "$1" "$2" ;;
@@ -438,11 +472,13 @@ lio_round() {
 		case $lot in
 		0)	one_of "${lio_shakes[@]}"
 			event "$lot $head$i"
+			allow "$lot" "$i"
 			jobs+=("shake_$lot $head $i")
 			# it stays in the state that it was given
 			[[ $lot != nonopt ]] || down[i]=1 ;;
 		1|2)	one_of "${downs[@]}"
 			event "$lot $head$i"
+			allow "$lot" "$i"
 			jobs+=("down $lot $head $i")
 			down[i]=1
 			draw 3
@@ -457,21 +493,27 @@ lio_round() {
 	pause 15
 }
 
-lio_settle() {
-	local i jobs=()
+# All paths of disk $1, whatever the model says
+all_up() {
+	local i first=1 last=${paths[$1]} jobs=()
 
-	event "${2:-settle} $1"
-	for ((i = 1; i <= paths[$1]; i++)); do jobs+=("heal $1 $i"); down[i]=0; done
+	[[ $1 != [ab] ]] || first=0 last=$((present - 1))
+	for ((i = first; i <= last; i++)); do jobs+=("heal $1 $i"); done
 	together "${jobs[@]}"
-	for ((i = 1; i <= paths[$1]; i++)); do confirm path_usable "$1" "$i"; done
+	for ((i = first; i <= last; i++)); do confirm path_well "$1" "$i"; done
+	find_disk "$1" || wrong "disk $1 is not there"
+	wait_for $bound has_paths "$disk" $((last - first + 1)) ||
+		wrong "disk $1 ($disk) has not $((last - first + 1)) paths"
+}
+lio_settle() {
+	event "${2:-settle} $1"
+	all_up "$1"
+	down=()
 	well "$1"
 }
 
 # All of its paths are up: what must be so?
 well() {
-	find_disk "$1" || wrong "disk $1 is not there"
-	wait_for $bound has_paths "$disk" "${paths[$1]}" ||
-		wrong "disk $1 ($disk) has not ${paths[$1]} paths"
 	makes_progress "$1"
 	wait_for $bound parks_none "$disk" || wrong "disk $1 ($disk): parked bios stay"
 	[[ -z ${sectors:-} ]] || wait_for $bound has_size "$disk" "$sectors" ||
@@ -485,12 +527,60 @@ has_paths() {
 parks_none() { local n=1; read -r n <"/sys/block/$1/mpath_parked"; ((n == 0)); }
 has_size() { local n; read -r n <"/sys/block/$1/size"; ((n == $2)); }
 
+# allow MEANS PATH: what it costs I/O to lose the path so; until the path is back
+allow() {
+	[[ ${costs[$1]:-} ]] || return 0
+	cost_ms+=("${costs[$1]}")
+	cost_of+=("$2")
+	cost_end+=(0)
+}
+
+# in_time MS HEAD...: since this was last asked, in which time there was no path for
+# MS, has each I/O ended in time, or may still do so? That it meets with more than two
+# of what costs time, one after the other, is not to be expected.
+in_time() {
+	local now=$((${EPOCHREALTIME/./} / 1000)) head n longest oldest most next
+
+	if (($1)); then
+		cost_ms+=("$1")
+		cost_of+=(0)
+		cost_end+=("$now")
+	fi
+	for n in "${!cost_ms[@]}"; do
+		((cost_end[n] || ${down[${cost_of[n]}]:-0})) || cost_end[n]=$now
+	done
+	for head in "${@:2}"; do
+		read -r _ longest oldest < <("$here/torture-io" look "$tmp/$head.state")
+		((longest > oldest)) || longest=$oldest
+		most=0 next=0
+		for n in "${!cost_ms[@]}"; do
+			# it was over when the I/O began
+			((!cost_end[n] || cost_end[n] >= looked - longest)) || continue
+			if ((cost_ms[n] > most)); then
+				next=$most most=${cost_ms[n]}
+			elif ((cost_ms[n] > next)); then
+				next=${cost_ms[n]}
+			fi
+		done
+		most=$((slack_ms + most + next))
+		((longest < most)) ||
+			wrong "disk $head: an I/O has taken $longest ms, may take $most"
+		((most <= ${allowed[$head]:-0})) || allowed[$head]=$most
+		((longest <= ${stall[$head]:-0})) || stall[$head]=$longest
+	done
+	looked=$now
+}
+
 drive_kept() {
 	local head=$1 i round=0 anchor sectors='' down=()
+	local cost_ms=() cost_of=() cost_end=() looked
+	local -A allowed stall
 
+	io_begin "$head"
 	while going_on; do
 		round=$((round + 1))
 		lio_round "$head"
+		in_time 0 "$head"
 		draw 6
 		if [[ $head == e && $lot == 0 ]]; then
 			sectors=$(((sectors ? sectors : 65536) + 2048))
@@ -502,8 +592,166 @@ drive_kept() {
 		[[ $hook != lie || $head != e || $round != 3 ]] || lie
 		draw 4
 		((lot)) || lio_settle "$head"
+		rest "$head"
 	done
 	lio_settle "$head" "at last, settle"
+	io_last "$head"
+}
+
+# When nothing happens any more
+io_last() {
+	local head
+
+	[[ $hook != last || $1 != e ]] || blocks_of_e "$tmp/e.img" "$tmp/e.old"
+	until [[ -e $tmp/last ]]; do nap 0.5; done
+	in_time 0 "$@"
+	for head; do
+		io_end "$head"
+		[[ $hook != last || $head != e ]] || blocks_of_e "$tmp/e.old" "$tmp/e.img"
+		data_kept "$head"
+		[[ $head != [cd] ]] || fs_out "$head"
+	done
+}
+
+#
+# Modules are unloaded
+#
+
+# rest HEAD...: if these disks are asked for, all of their paths up, at rest or still
+# under load, until there is no need any more. That may be at any time, so nothing of
+# it is drawn, no event, and no part of the model: that may take for down what is up.
+rest() {
+	local kind wanted head start=${EPOCHREALTIME/./} ms
+
+	{ read -r kind wanted <"$tmp/rest"; } 2>/dev/null || return 0
+	[[ " $wanted " == *" $1 "* ]] || return 0
+	for head; do all_up "$head"; done
+	in_time 0 "$@"
+	for head; do
+		turn "$head"
+		[[ $kind == lose ]] || io_end "$head"
+	done
+	[[ $kind != anew ]] || debug_anew
+	for head; do : >"$tmp/rested.$head"; done
+	for head; do
+		while [[ -e $tmp/rested.$head ]]; do nap 0.2; done
+		all_up "$head"
+		if [[ $kind == lose ]]; then
+			makes_progress "$head"
+			same_disk "$head"
+			ms=$(((${EPOCHREALTIME/./} - start) / 1000))
+			in_time $ms "$head"
+		else
+			[[ $kind == anew ]] || data_kept "$head"
+			io_begin "$head"
+		fi
+		well "$head"
+		[[ $head == f ]] || turn "$head"
+	done
+}
+
+# Another scsi_debug, which has not what was written. Its hosts have the numbers that
+# they had, as nobody else makes one meanwhile.
+debug_anew() {
+	local head h fd
+
+	for head in a b; do data_kept $head; done
+	exec {fd}>>"$tmp/hosts.lock"
+	flock -x $fd
+	wait_for $bound unloaded scsi_debug || wrong "scsi_debug stays: $(lsmod | grep ^scsi_debug)"
+	for head in a b; do
+		wait_for $bound let_go $head || wrong "disk $head stays"
+	done
+	load_debug "$present" "$gb"
+	exec {fd}>&-
+	for ((h = 0; h < fixed; h++)); do
+		find_path a $h
+		((${hctl%%:*} % 3 == h % 3)) || wrong "host $h of scsi_debug has number ${hctl%%:*}"
+	done
+	for head in a b; do
+		all_up $head
+		rm "$tmp/$head.state"
+		wait_for $bound test -b "/dev/${disk}2" ||
+			wrong "disk $head has no second partition"
+		keep_data $head
+	done
+}
+unloaded() { [[ ! -e /sys/module/$1/initstate ]] || rmmod_quiet "$1"; }
+let_go() {
+	find_disk "$1" || return 0
+	delay 0
+	return 1
+}
+
+# ask_rest KIND HEAD...: of rest()
+ask_rest() {
+	echo "$*" >"$tmp/rest.new"
+	mv "$tmp/rest.new" "$tmp/rest"
+	# Who has not seen it is done with what it does not allow.
+	flock -x "$tmp/delay.lock" true
+	wait_for $((4 * bound)) have_rested "${@:2}" || wrong "no rest: $*"
+}
+have_rested() {
+	local head
+
+	for head; do [[ -e $tmp/rested.$head ]] || return 1; done
+}
+go_on() { rm "$tmp/rest" "$tmp"/rested.*; }
+
+# Disks a and b start anew.
+change_debug() {
+	ask_rest anew a b
+	go_on
+}
+# Disks that go with their paths, or that wait for them, with their I/O
+change_loop() {
+	local head i jobs=()
+
+	ask_rest "$1" "${lio[@]}"
+	for head in "${lio[@]}"; do
+		find_disk "$head" || wrong "disk $head is not there"
+		delay 600
+		for ((i = 1; i <= paths[$head]; i++)); do jobs+=("down_host $head $i"); done
+	done
+	together "${jobs[@]}"
+	wait_for $bound rmdir_quiet "$target/loopback" || wrong "targets of tcm_loop stay"
+	wait_for $bound unloaded tcm_loop || wrong "tcm_loop stays: $(lsmod | grep ^tcm_loop)"
+	for head in "${lio[@]}"; do
+		if [[ $1 == lose ]]; then
+			find_disk "$head" || wrong "disk $head has not waited"
+			wait_for $bound parks_some "$disk" || wrong "no I/O waits on disk $head"
+		else
+			wait_for $bound let_go "$head" || wrong "disk $head stays"
+		fi
+	done
+	[[ $hook != unloaded ]] || blocks_of_e /dev/urandom "$tmp/e.img"
+	modprobe tcm_loop || wrong "tcm_loop does not load"
+	go_on
+}
+rmdir_quiet() { rmdir "$1" 2>/dev/null; }
+parks_some() { ! parks_none "$1"; }
+# All disks go, and come back.
+change_sd() {
+	scsi_is_module || return
+	ask_rest quiet "${!paths[@]}"
+	wait_for $bound unloaded sd_mod || wrong "sd stays: $(lsmod | grep ^sd_mod)"
+	wait_for $bound no_heads || wrong "still there: $(heads | xargs)"
+	modprobe sd_mod || wrong "sd does not load"
+	go_on
+}
+
+drive_modules() {
+	local all=("change_debug" "change_loop quiet" "change_loop lose" "change_sd") left=() i
+
+	until [[ -e $tmp/enough ]]; do
+		((${#left[@]})) || left=("${all[@]}")
+		pause 150
+		draw ${#left[@]}
+		event "${left[lot]}"
+		i=$lot
+		${left[i]}
+		left=("${left[@]:0:i}" "${left[@]:i+1}")
+	done
 }
 
 # The model says that there is a path, and there is none.
@@ -521,8 +769,10 @@ lie() {
 # Disks a and b, on the LUNs of the same hosts
 drive_debug() {
 	local l h jobs round=0 gb=0 sectors='' present=$hosts
-	declare -A anchor=() down=()
+	local cost_ms=() cost_of=() cost_end=() looked
+	local -A anchor down allowed stall
 
+	for l in a b; do io_begin $l; done
 	while going_on; do
 		round=$((round + 1)) jobs=()
 		for l in a b; do
@@ -551,6 +801,7 @@ drive_debug() {
 				case $lot in
 				0)	one_of "${debug_shakes[@]}"
 					event "$lot $l$h"
+					allow "$lot" $l$h
 					# A reset is one of the host for as long as it takes.
 					jobs+=("shake_$lot $l $h") ;;
 				1|2)	one_of "${debug_downs[@]}"
@@ -558,6 +809,7 @@ drive_debug() {
 					((h != anchor[a] && h != anchor[b])) ||
 						[[ $lot != swallow ]] || lot=state
 					event "$lot $l$h"
+					allow "$lot" $l$h
 					jobs+=("down $lot $l $h")
 					down[$l$h]=1 ;;
 				esac
@@ -576,6 +828,7 @@ drive_debug() {
 		fi
 		together "${jobs[@]}"
 		pause 15
+		in_time 0 a b
 		draw 8
 		if ((!lot && gb < 1000)); then
 			gb=$((gb + 1)) sectors=$((gb << 21))
@@ -587,24 +840,19 @@ drive_debug() {
 		fi
 		draw 4
 		((lot)) || debug_settle
+		rest a b
 	done
 	debug_settle "at last, settle"
+	io_last a b
 }
 add_host() { echo 1 >$debug_driver/add_host; }
 
 debug_settle() {
-	local jobs=()
-
 	event "${1:-settle} a and b"
 	for (( ; present < hosts; present++)); do add_host; done
-	for l in a b; do
-		for ((h = 0; h < hosts; h++)); do jobs+=("heal $l $h"); down[$l$h]=0; done
-	done
-	together "${jobs[@]}"
-	for l in a b; do
-		for ((h = 0; h < hosts; h++)); do confirm path_well $l "$h"; done
-		well $l
-	done
+	for l in a b; do all_up $l; done
+	down=()
+	for l in a b; do well $l; done
 }
 
 # Disk f: all paths at once
@@ -614,6 +862,7 @@ lose_all() {
 	for ((i = 1; i <= paths[f]; i++)); do
 		one_of "$@"
 		event "$lot f$i"
+		allow $lot $i
 		jobs+=("down $lot f $i")
 	done
 	together "${jobs[@]}"
@@ -622,37 +871,27 @@ lose_all() {
 final_downs=(state delete unbind disabled relink host)
 delay() { { echo "$1" >"/sys/block/$disk/delayed_removal_secs"; } 2>/dev/null; }
 
-f_start() {
-	find_disk f || wrong "disk f is not there"
-	"$here/torture-io" run "/dev/$disk" "$tmp/f.state" "$seed" 1024 $((1 << 20)) \
-		>>"$tmp/f.out" 2>&1 &
-	f_pid=$!
-	makes_progress f
-}
-f_alive() { ! gone $f_pid || wrong "I/O on disk f has ended: $(tail -n 2 "$tmp/f.out" | xargs)"; }
-f_check() {
-	"$here/torture-io" check "/dev/$disk" "$tmp/f.state" "$seed" 1024 $((1 << 20)) \
-		>>"$tmp/f.out" 2>&1 || wrong "disk f: $(tail -n 2 "$tmp/f.out" | xargs)"
-}
+f_alive() { ! gone ${block_pid[f]} || wrong "I/O on disk f has ended: $(said f)"; }
 # f_end STATUS...: how it may have ended
 f_end() {
 	local rc=0
 
-	wait_for $bound gone $f_pid || wrong "I/O on disk f does not end"
-	wait $f_pid || rc=$?
-	[[ " $* " == *" $rc "* ]] || wrong "I/O on disk f: $rc: $(tail -n 2 "$tmp/f.out" | xargs)"
+	wait_for $bound gone ${block_pid[f]} || wrong "I/O on disk f does not end"
+	wait ${block_pid[f]} || rc=$?
+	[[ " $* " == *" $rc "* ]] || wrong "I/O on disk f: $rc: $(said f)"
 }
 
 drive_lost() {
-	local i seq again longest since lost=0 round=0 down=()
+	local i seq again start ms round=0 down=()
+	local cost_ms=() cost_of=() cost_end=() looked
+	local -A allowed stall
 
-	find_disk f
-	f_start
+	io_begin f
 	while going_on; do
 		round=$((round + 1))
 		find_disk f || wrong "disk f is not there"
 		read -r seq <"/sys/block/$disk/diskseq"
-		since=$EPOCHSECONDS
+		start=${EPOCHREALTIME/./}
 		draw 3
 		case $lot in
 		0|1)	# all lost for a while: nothing fails, and it is the same disk
@@ -670,10 +909,12 @@ drive_lost() {
 			f_alive
 			read -r again <"/sys/block/$disk/diskseq"
 			[[ $again == "$seq" ]] || wrong "disk f is another one: $seq, $again"
+			in_time $(((${EPOCHREALTIME/./} - start) / 1000)) f
 			draw 2
 			((lot)) || { event "delay of 0 s"; delay 0; } ;;
 		2)	# all lost for good: what fails, fails, the rest is there later
 			draw 3
+			ms=0
 			case $lot in
 			0)	event "no delay"
 				delay 0
@@ -686,27 +927,22 @@ drive_lost() {
 				delay 0 ;;
 			2)	event "delay of 1 s"
 				delay 1
-				lose_all "${final_downs[@]}" ;;
+				lose_all "${final_downs[@]}"
+				ms=1000 ;;
 			esac
+			ms=$((ms + (${EPOCHREALTIME/./} - start) / 1000))
 			f_end 3
+			in_time $ms f
 			event "heal all"
 			for ((i = 1; i <= paths[f]; i++)); do heal f "$i"; done
 			for ((i = 1; i <= paths[f]; i++)); do confirm path_usable f "$i"; done
-			find_disk f
-			f_check
-			f_start
+			data_kept f
+			io_begin f
 			lio_settle f ;;
 		esac
-		lost=$((EPOCHSECONDS - since > lost ? EPOCHSECONDS - since : lost))
+		rest f
 	done
-	kill -TERM $f_pid
-	f_end 0
-	f_check
-	# What waits for a path goes on when there is one.
-	longest=$(sed -n 's/^blocks written.* longest \([0-9]*\) ms$/\1/p' "$tmp/f.out" | tail -n 1)
-	((longest < lost * 1000 + stall_ms)) ||
-		wrong "an I/O on disk f took $longest ms, no loss of all paths more than $lost s"
-	sed -n '$s/^/# disk f: /p;/^blocks written/h;${x;s/^/# disk f: /p}' "$tmp/f.out" >&3
+	io_last f
 }
 
 #
@@ -719,7 +955,7 @@ reads() {
 
 	while going_on; do
 		# Some at a time: all would be a load for a slow machine.
-		case $((what = (what + 1) % 5)) in
+		case $((what = (what + 1) % 6)) in
 		0)	all=(/sys/block/sd*/{mpath_parked,mpath_queue_depth,mpath_port_depth}) ;;
 		1)	all=(/sys/block/sd*/{mpath_state,mpath_numa_nodes,delayed_removal_secs}) ;;
 		2)	all=(/sys/block/sd*/{mpath_[!s]*s,uevent,inflight}) ;;
@@ -727,6 +963,8 @@ reads() {
 				/sys/class/scsi_mpath_disk/*/{disk,uevent}
 				/proc/{diskstats,partitions}) ;;
 		4)	all=(/sys/bus/scsi/devices/*:*/{multipath,state,access_state,vpd_pg83}) ;;
+		5)	all=()
+			for f in "${kept[@]}"; do asks $f files_of; done ;;
 		esac
 		for f in "${all[@]}"; do
 			while IFS= read -r v; do
@@ -736,6 +974,16 @@ reads() {
 		done
 		nap 0.3
 	done 2>/dev/null
+}
+
+files_of() {
+	local f v dir=/sys/block/${1#/dev/}
+
+	for f in "$dir"/{mpath_{parked,failovers,waited,refused,outage_ms,outage_longest_ms},stat} \
+		 "$dir"/{delayed_removal_secs,inflight,size,ro,queue/max_sectors_kb} \
+		 "$dir"/device/{vendor,model,rev,wwid,vpd_id,iopolicy}; do
+		IFS= read -r v <"$f" || { echo "$f"; return 1; }
+	done
 }
 
 # Write what takes no path away, and what is refused.
@@ -753,10 +1001,10 @@ writes() {
 		case $lot in
 		0)	one_of round-robin queue-depth round-robin numa
 			event "iopolicy of $head: $lot"
-			set_policy $head $lot ;;
+			asks $head set_to device/iopolicy $lot ;;
 		1)	one_of 0 1 30 600 x -1 86401
 			event "delayed_removal_secs of $head: $lot"
-			set_head $head delayed_removal_secs $lot ;;
+			set_delay $head $lot ;;
 		2)	one_of 8 64 512 1280
 			event "max_sectors_kb of $head: $lot"
 			set_head $head queue/max_sectors_kb $lot ;;
@@ -780,10 +1028,10 @@ writes() {
 			set_path $head $i $lot 0 ;;
 		9)	one_of mpath_waited mpath_outage_ms
 			event "$lot of $head: 0"
-			set_head $head $lot 0 ;;
+			asks $head set_to $lot 0 ;;
 		10)	one_of 1 2 5 10
 			event "multipath_probe_secs: $lot"
-			echo $lot >$probe_secs ;;
+			echo $lot >$probe_secs || wrong "it is refused" ;;
 		11)	one_of 4 16 64
 			event "queue_depth of $head$i: $lot"
 			# scsi_debug looks at hosts for that which are only just being added.
@@ -797,6 +1045,19 @@ writes() {
 		esac 2>/dev/null
 		pause 6
 	done
+}
+# set_to FILE VALUE /dev/DISK
+set_to() { echo "$2" >"/sys/block/${3#/dev/}/$1"; }
+refuses() { ! set_to "$@"; }
+# While disks are to wait for their paths, that is not for others to say.
+set_delay() {
+	local how=set_to
+
+	[[ $2 == +([0-9]) && $2 != 86401 ]] || how=refuses
+	(
+		flock -s 9
+		[[ -e $tmp/rest ]] || asks "$1" $how delayed_removal_secs "$2"
+	) 9>>"$tmp/delay.lock"
 }
 set_head() { find_disk "$1" && echo "$3" >"/sys/block/$disk/$2"; }
 set_policy() { find_disk "$1" && echo "$2" >"/sys/block/$disk/device/iopolicy"; }
@@ -818,16 +1079,17 @@ opens() {
 		draw "${paths[$head]}"
 		i=$((lot + 1))
 		[[ $head != [ab] ]] || i=$lot
-		draw 9
+		draw 10
 		case $lot in
 		0)	event "scan the partitions of $head"
-			find_disk $head && ask blockdev --rereadpt "/dev/$disk" ;;
+			asks $head scan_partitions $head ;;
 		1)	event "read $head"
 			# It waits if all paths of f are lost.
-			[[ $head == f ]] || reads_well $head ;;
+			[[ $head == f ]] || asks $head read_device ;;
 		2)	event "open and close $head"
-			find_disk $head && ask open_close "/dev/$disk" ;;
+			asks $head open_close ;;
 		3)	event "ask $head"
+			# one path, which may be lost meanwhile
 			find_disk $head && ask sg_turs "/dev/$disk" ;;
 		4)	event "inquiry of $head$i"
 			find_sdev $head $i && for d in "$sdev/scsi_generic"/*; do
@@ -838,34 +1100,83 @@ opens() {
 			shake_rescan $head $i ;;
 		6)	event "scan for $head$i"
 			[[ $head == f ]] || shake_scan $head $i ;;
-		7)	event "unload sd"
-			! rmmod sd_mod || wrong "sd is unloaded below disks in use" ;;
+		7)	event "unload what $head needs"
+			asks $head not_unloaded $head ;;
 		8)	event "sync"
-			[[ $head != [cd] ]] || ask sync -f "$tmp/$head" ;;
+			[[ $head != [cd] ]] || asks $head synced $head ;;
+		9)	event "flush $head"
+			asks $head blockdev --flushbufs ;;
 		esac 2>/dev/null
 		pause 12
 	done
 }
-reads_well() {
-	find_disk "$1" || wrong "disk $1 is not there"
-	ask read_block "$disk" || wrong "disk $1 ($disk) cannot be read"
+read_device() { read_block "${1#/dev/}"; }
+open_close() { local i; for i in {1..5}; do : <"$1" || return; done; }
+synced() { sync -f "$tmp/$1"; }
+# scan_partitions HEAD /dev/DISK: it may be in use, by partitions or file systems.
+scan_partitions() {
+	local e
+
+	e=$(errno_of blockdev --rereadpt "$2")
+	[[ $e == none || ($e == EBUSY && $1 == [bcd]) ]] || { echo "$e"; return 1; }
 }
-open_close() { local i; for i in {1..5}; do : <"$1"; done; }
+# not_unloaded HEAD /dev/DISK: what has been opened while there was a path stays so.
+not_unloaded() {
+	local m n
+
+	{
+		read -r n <"$tmp/turn.$1"
+		((n % 2 == 0)) || return 0
+		for m in sd_mod "${module[$1]}"; do
+			! rmmod_quiet $m || { echo "$m is unloaded"; return 1; }
+		done
+	} 9<"$2"
+}
+
 # ask COMMAND...: it ends
 ask() {
 	local pid
 
-	"$@" >/dev/null 2>&1 &
+	"$@" >"$tmp/said.$actor" 2>&1 &
 	pid=$!
 	wait_for $bound gone $pid || wrong "'$*' does not end"
 	wait $pid
+}
+# asks HEAD COMMAND...: of its disk, and it does not fail, if there is a path all along
+asks() {
+	local head=$1 before after
+
+	read -r before <"$tmp/turn.$head"
+	ask on_disk "$@" && return
+	read -r after <"$tmp/turn.$head"
+	((before % 2 || before != after)) ||
+		wrong "disk $head: '${*:2}': $(tail -n 1 "$tmp/said.$actor")"
+}
+on_disk() {
+	find_disk "$1" || { echo "it is not there"; return 1; }
+	"${@:2}" "/dev/$disk"
 }
 
 #
 # I/O on the disks that keep a path
 #
 
-declare -A io_pid
+declare -A io_pid block_pid
+# What is known of each block of $blocks.
+blocks=1024
+# block_io HEAD run|check [PAUSE]: as much of a slow machine is left to others
+block_io() {
+	local file offset=$((8 << 20)) pause=${3:-}
+
+	if [[ $1 == [cd] ]]; then
+		file=$tmp/$1/blocks offset=0
+	else
+		raw_file "$1"
+	fi
+	exec "$here/torture-io" $2 "$file" "$tmp/$1.state" $((seed * 8 + number[$1])) \
+		$blocks $offset $pause >>"$tmp/$1.out" 2>&1
+}
+said() { tail -n 2 "$tmp/$1.out" | xargs; }
 # io NAME FILE ARGUMENT...: see fio_start
 io() {
 	local name=$1 file=$2
@@ -882,20 +1193,62 @@ io() {
 raw_jobs=(--name=small --bs=4k --size=1m --iodepth=4
 	--name=large --bs=64k --size=4m --iodepth=4)
 
-start_io() {
-	local head
+# I/O on disk $1, from now on. In $tmp/io.$1 is who does it.
+io_begin() {
+	local head=$1 file
 
-	for head in $(raw_heads); do
-		raw_file $head
-		io $head "--filename=$file" --offset=1m "${raw_jobs[@]}" --offset=4m
-	done
-	for head in c d; do
-		io $head "--directory=$tmp/$head" \
+	find_disk $head || wrong "disk $head is not there"
+	identity $head >"$tmp/identity.$head"
+	# Else most paths would have no I/O to lose.
+	set_policy $head round-robin
+	case $head in
+	[cd])	io $head "--directory=$tmp/$head" \
 			--name=direct --bs=4k --size=2m --iodepth=8 \
-			--name=buffered --bs=16k --size=4m --ioengine=psync --direct=0 --fsync=16
-	done
-	actor=start nr=0
-	for head in "${kept[@]}"; do makes_progress $head; done
+			--name=buffered --bs=16k --size=4m --ioengine=psync --direct=0 --fsync=16 ;;
+	[abeg])	raw_file $head
+		io $head "--filename=$file" --offset=1m "${raw_jobs[@]}" --offset=4m ;;
+	esac
+	[[ $head == f ]] || makes_progress $head
+	block_io $head run $([[ $head == f ]] || echo 1000) &
+	block_pid[$head]=$!
+	echo $! >>"$tmp/pids"
+	wait_for $bound has_written $head || wrong "nothing is written to disk $head: $(said $head)"
+	looked=$((${EPOCHREALTIME/./} / 1000))
+	[[ $head == f ]] || echo "${io_pid[$head]} ${block_pid[$head]}" >"$tmp/io.new.$head"
+	[[ $head == f ]] || mv "$tmp/io.new.$head" "$tmp/io.$head"
+}
+has_written() {
+	local n
+
+	read -r n _ < <("$here/torture-io" look "$tmp/$1.state" 2>/dev/null) && ((n))
+}
+
+# All I/O on disk $1 has ended, and has done so well.
+io_end() {
+	local head=$1 rc=0 n
+
+	rm -f "$tmp/io.$head"
+	kill -TERM ${block_pid[$head]}
+	wait_for $bound gone ${block_pid[$head]} || wrong "I/O on disk $head is stuck"
+	wait ${block_pid[$head]} || rc=$?
+	((!rc)) || wrong "I/O on disk $head: $rc: $(said $head)"
+	note "disk $head: $(said $head), longest of what was looked at ${stall[$head]:-0} ms," \
+		"allowed ${allowed[$head]:-$slack_ms} ms"
+	[[ $head != f ]] || return 0
+	io_stop $head
+	same_disk $head
+	read -r n <"/sys/block/$disk/mpath_refused"
+	((!n)) || wrong "disk $head ($disk) has refused $n bios"
+	read -r n <"/sys/block/$disk/mpath_failovers"
+	echo "$head $n $io_least" >>"$tmp/tally"
+	note "disk $head: failovers $n, waited $(<"/sys/block/$disk/mpath_waited")," \
+		"longest without a path $(<"/sys/block/$disk/mpath_outage_longest_ms") ms"
+	[[ $head != [cd] ]] || fs_out $head
+}
+same_disk() {
+	find_disk $1 || wrong "disk $1 is not there"
+	[[ $1 == f || $(identity $1) == "$(<"$tmp/identity.$1")" ]] ||
+		wrong "disk $1 is another one: $(identity $1), was $(<"$tmp/identity.$1")"
 }
 
 io_why() { grep -sh '^fio:\|^verify:' "$tmp/$1.err" "$tmp/$1.json" | head -n 5 | tr '\n' ' '; }
@@ -921,17 +1274,20 @@ io_stop() {
 	is "errors of fio on disk $name" 0 "$errors"
 	note "disk $name: $((written >> 10)) KiB written, $((read >> 10)) KiB verified," \
 		"longest stall $longest ms"
-	ok_if "each job on disk $name has read something back" "$least > 0"
-	ok_if "an I/O on disk $name, which has a path, ends in time" "$longest < $stall_ms"
+	io_least=$least
+	ok_if "an I/O of fio on disk $name, which has a path, ends in time" \
+		"$longest < ${allowed[$name]:-$slack_ms}"
 }
 
 #
 # The rig
 #
 
+# load_debug [HOSTS GIBIBYTES]
 load_debug() {
-	modprobe scsi_debug add_host="$hosts" max_luns=2 vpd_use_hostno=0 dev_size_mb=32 \
-		ndelay=10000 num_parts=2 || fail "scsi_debug does not load"
+	modprobe scsi_debug add_host="${1:-$hosts}" virtual_gb="${2:-0}" max_luns=2 \
+		vpd_use_hostno=0 dev_size_mb=32 ndelay=10000 num_parts=2 ||
+		fail "scsi_debug does not load"
 }
 
 rig_torture() {
@@ -1023,52 +1379,54 @@ raw_file() {
 	[[ $1 != b ]] || file+=2
 }
 keep_data() {
-	local head
+	local head file
 
-	dd if=/dev/urandom of="$tmp/kept" bs=1M count=1 status=none
-	for head in $(raw_heads); do
+	[[ -e $tmp/kept ]] || dd if=/dev/urandom of="$tmp/kept" bs=1M count=1 status=none
+	for head; do
 		raw_file $head
 		dd if="$tmp/kept" of="$file" bs=1M seek=2 oflag=direct conv=nocreat,notrunc \
 			status=none
 	done
 }
+# Is on disk $1, at rest, what was acknowledged? Those with a file system are mounted then.
 data_kept() {
-	local head
+	local head=$1 file
 
-	for head in $(raw_heads); do
-		raw_file $head
+	[[ $head != [cd] ]] || fs_in $head
+	(block_io $head check) || fail "disk $head: $(said $head)"
+	case $head in
+	[cd])	cmp "$here/${0##*/}" "$tmp/$head/script" ||
+			fail "disk $head: a file has changed" ;;
+	[abeg])	raw_file $head
 		cmp "$tmp/kept" <(dd if="$file" bs=1M skip=2 count=1 iflag=direct status=none) ||
-			fail "disk $head: what nobody has written to has changed"
-	done
+			fail "disk $head: what nobody has written to has changed" ;;
+	esac
 }
 
-mount_fs() {
-	local head
-
+fs_mount() {
 	modprobe -q xfs || :
-	for head in c d; do
-		mkdir -p "$tmp/$head"
-		find_disk $head
-		mount "/dev/$disk" "$tmp/$head"
-	done
+	mkdir -p "$tmp/$1"
+	find_disk $1 || fail "disk $1 is not there"
+	mount "/dev/$disk" "$tmp/$1" || fail "disk $1 ($disk) cannot be mounted"
 }
-sums() { (cd "$tmp" && find c d -xdev -type f -exec sha1sum {} + | sort -k 2); }
+sums() { (cd "$tmp" && find $1 -xdev -type f -exec sha1sum {} + | sort -k 2); }
+# Somebody may be about to sync it.
+unmounted() { umount "$tmp/$1" 2>/dev/null; }
+fs_out() {
+	sums $1 >"$tmp/sums.$1"
+	wait_for $bound unmounted $1 || fail "the file system on disk $1 is in use"
+	find_disk $1 || fail "disk $1 is not there"
+	case $1 in
+	c)	fsck.ext4 -fn "/dev/$disk" >"$tmp/fsck.$1" 2>&1 ;;
+	d)	xfs_repair -n "/dev/$disk" >"$tmp/fsck.$1" 2>&1 ;;
+	esac || fail "the file system on disk $1: $(<"$tmp/fsck.$1")"
+}
 # What was in memory at the end is what is on the disk.
-remount_fs() {
-	sums >"$tmp/sums"
-	unmount_fs
+fs_in() {
 	echo 3 >/proc/sys/vm/drop_caches
-	mount_fs
-	sums | diff "$tmp/sums" - >&2 || fail "files are not what they were"
-	note "$(wc -l <"$tmp/sums") files are the same on the disk as they were in memory"
-	unmount_fs
-}
-unmount_fs() {
-	umount "$tmp/c" "$tmp/d"
-	find_disk c
-	fsck.ext4 -fn "/dev/$disk" >"$tmp/fsck" 2>&1 || fail "ext4 on disk c: $(<"$tmp/fsck")"
-	find_disk d
-	xfs_repair -n "/dev/$disk" >"$tmp/fsck" 2>&1 || fail "XFS on disk d: $(<"$tmp/fsck")"
+	fs_mount $1
+	sums $1 | diff "$tmp/sums.$1" - >&2 || fail "files on disk $1 are not what they were"
+	note "disk $1: $(wc -l <"$tmp/sums.$1") files are the same as they were in memory"
 }
 
 # identity HEAD...
@@ -1099,12 +1457,12 @@ at_rest() {
 #
 
 corrupt() {
-	local n=$((4 << 11))
+	local n=$((8 << 11))
 
 	while going_on; do
 		for f in e f; do
 			dd if=/dev/urandom of="$tmp/$f.img" bs=512 count=8 conv=notrunc \
-				status=none seek=$((n + RANDOM % 256 * 8))
+				status=none seek=$((n + RANDOM % 1024 * 8))
 		done
 		nap 0.5
 	done
@@ -1121,48 +1479,67 @@ stale() {
 		dd if="$tmp/e.old" of="$tmp/e.img" bs=1M seek=1 conv=notrunc status=none
 	done
 }
+# blocks_of_e FROM TO: those that torture-io writes to
+blocks_of_e() { dd if="$1" of="$2" bs=1M seek=8 skip=8 count=4 conv=notrunc status=none; }
+slow() {
+	until [[ -e $tmp/io.c ]]; do nap 1; done
+	trap 'fsfreeze -u "$tmp/c"; exit' TERM
+	fsfreeze -f "$tmp/c"
+	nap 120
+	fsfreeze -u "$tmp/c"
+}
+node() {
+	until [[ -e $tmp/io.e ]]; do nap 1; done
+	find_disk e
+	rm "/dev/$disk"
+}
 
 t_torture() {
-	local head refs before start actors=() names=() p f stopped
-	declare -A seen since
+	local head refs start stopped modules actors=() others=() p f least
+	declare -A seen since names
 
 	: >"$tmp/events"
 	: >"$tmp/effects"
-	rm -f "$tmp/stop" "$tmp/wrong"
-	before=$(identity "${kept[@]}")
+	: >"$tmp/tally"
+	rm -f "$tmp"/{stop,enough,last,wrong,rest,rested.*}
 	refs=$(sd_refs)
-	mount_fs
-	for head in c d; do cp "$here/${0##*/}" "$tmp/$head/script"; done
-	# Else most paths would have no I/O to lose.
-	for head in "${!paths[@]}"; do set_policy "$head" round-robin; done
+	for head in "${!paths[@]}"; do echo 0 >"$tmp/turn.$head"; done
+	echo 1 >"$tmp/turn.f"
+	for head in c d; do
+		fs_mount $head
+		cp "$here/${0##*/}" "$tmp/$head/script"
+		truncate -s $((blocks * 4096)) "$tmp/$head/blocks"
+	done
 	find_disk b
 	wait_for $bound test -b "/dev/${disk}2" || fail "disk b has no second partition"
-	keep_data
-	start_io
+	keep_data $(raw_heads)
 	start=$EPOCHSECONDS
 	f=10
 	for p in "a drive_debug" "c drive_kept c" "d drive_kept d" "e drive_kept e" \
 		"f drive_lost" "r1 reads" "r2 reads" "w1 writes" "w2 writes" \
-		"o1 opens" "o2 opens" ${paths[g]:+"g drive_kept g"}; do
+		"o1 opens" "o2 opens" "m drive_modules" ${paths[g]:+"g drive_kept g"}; do
 		f=$((f + 1))
 		# shellcheck disable=SC2086
 		background actor ${p%% *} $f ${p#* }
-		actors+=("$bg_pid")
-		names[bg_pid]=$p
+		names[$bg_pid]=$p
+		case $p in
+		m*)	modules=$bg_pid ;;
+		[rwo]*)	others+=("$bg_pid") ;;
+		*)	actors+=("$bg_pid") ;;
+		esac
 	done
-	[[ $hook != @(corrupt|stale) ]] || background actor x 50 $hook
+	[[ $hook != @(corrupt|stale|slow|node) ]] || background actor x 50 $hook
 
 	while ((EPOCHSECONDS < start + minutes * 60)); do look; done
-	: >"$tmp/stop"
-	# What they do ends, as does what they then do to have all paths again.
+	# What they do ends, as does what they then do to have all paths again. The last
+	# look at what is on the disks is when nobody does anything any more.
 	stopped=$EPOCHSECONDS
-	for p in "${actors[@]}"; do
-		until gone "$p"; do
-			look
-			((EPOCHSECONDS < stopped + 4 * bound)) ||
-				fail "actor ${names[p]} does not end"
-		done
-	done
+	: >"$tmp/enough"
+	ended "$modules"
+	: >"$tmp/stop"
+	ended "${others[@]}"
+	: >"$tmp/last"
+	ended "${actors[@]}"
 	[[ ! -s $tmp/wrong ]] || fail "$(<"$tmp/wrong")"
 	note "$(wc -l <"$tmp/events") events in $((EPOCHSECONDS - start)) s," \
 		"$((EPOCHSECONDS - stopped)) s of it to have all paths again"
@@ -1172,41 +1549,57 @@ t_torture() {
 		# Some may not matter at the time, but not each time.
 		((${f#* } < 10 || ${f% *})) || fail "'$p' has no effect"
 	done < <(effects)
-	for head in "${kept[@]}"; do io_stop $head; done
-	data_kept
-	for head in c d; do cmp "$here/${0##*/}" "$tmp/$head/script"; done
-	remount_fs
-	is "disks" "$before" "$(identity "${kept[@]}")"
 	for head in "${kept[@]}"; do
-		find_disk $head
-		is "I/O refused on disk $head" 0 "$(<"/sys/block/$disk/mpath_refused")"
-		((minutes < 5)) ||
-			ok_if "failovers of disk $head" "$(<"/sys/block/$disk/mpath_failovers") > 0"
-		note "disk $head: failovers $(<"/sys/block/$disk/mpath_failovers")," \
-			"waited $(<"/sys/block/$disk/mpath_waited")," \
-			"longest without a path $(<"/sys/block/$disk/mpath_outage_longest_ms") ms"
+		read -r f least < <(awk -v head=$head '$1 == head { n += $2; least += $3 }
+			END { print n + 0, least + 0 }' "$tmp/tally")
+		ok_if "each job of fio on disk $head has read something back" "$least > 0"
+		((minutes < 5)) || ok_if "failovers of disk $head" "$f > 0"
 	done
 	wait_for 60 at_rest || fail "not at rest: $busy"
 	wait_for 30 refs_are "$refs" || fail "references to sd: $(sd_refs), were $refs"
 	! dmesg | grep -E 'EXT4-fs (error|warning)|XFS .*(error|corrupt|shutdown)' ||
 		fail "see above"
 }
+# ended ACTOR...
+ended() {
+	local p stopped=$EPOCHSECONDS
+
+	for p; do
+		until gone "$p"; do
+			look
+			((EPOCHSECONDS < stopped + 4 * bound)) ||
+				fail "actor ${names[$p]} does not end"
+		done
+	done
+}
 
 # Is all well so far? It is not if an actor says so, if fio has ended, or if no
 # I/O ends on a disk that keeps a path.
 look() {
-	local head f
+	local head f p now stat
 
 	nap 1
 	[[ ! -s $tmp/wrong ]] || fail "$(<"$tmp/wrong")"
 	read -r f </proc/sys/kernel/tainted
 	((taint == (f & (1 << 7 | 1 << 9 | 1 << 5)))) || fail "the kernel has warned"
 	for head in "${kept[@]}"; do
-		! gone "${io_pid[$head]}" || fail "fio on disk $head has ended: $(io_why $head)"
-		find_disk $head || fail "disk $head is not there"
-		read -r -a f <"/sys/block/$disk/stat"
-		if [[ ${seen[$head]:-} != "${f[0]} ${f[4]}" ]]; then
-			seen[$head]="${f[0]} ${f[4]}"
+		f='' now=''
+		{ read -r f <"$tmp/io.$head" && find_disk $head &&
+			read -r -a stat <"/sys/block/$disk/stat"; } 2>/dev/null || stat=()
+		for p in $f; do
+			! gone $p || stat=()
+		done
+		{ read -r now <"$tmp/io.$head"; } 2>/dev/null || :
+		if [[ ! $f || $now != "$f" ]]; then
+			# it is at rest, or was
+			seen[$head]=''
+			since[$head]=$EPOCHSECONDS
+			continue
+		fi
+		((${#stat[@]})) ||
+			fail "I/O on disk $head has ended: $(said $head) $(io_why $head)"
+		if [[ ${seen[$head]:-} != "${stat[0]} ${stat[4]}" ]]; then
+			seen[$head]="${stat[0]} ${stat[4]}"
 			since[$head]=$EPOCHSECONDS
 		fi
 		((EPOCHSECONDS < since[$head] + bound)) || {
@@ -1239,12 +1632,8 @@ t_modules() {
 			wait_for $bound has_paths "$disk" "${paths[$head]}" ||
 				fail "disk $head ($disk) has not ${paths[$head]} paths"
 		done
-		mount_fs
-		for head in c d; do cmp "$here/${0##*/}" "$tmp/$head/script"; done
-		unmount_fs
-		data_kept
-		find_disk f
-		f_check
+		for head in "${!paths[@]}"; do data_kept $head; done
+		for head in c d; do fs_out $head; done
 	done
 	# Disks that wait for their paths, below which the paths' driver goes.
 	for head in a b; do find_disk $head; delay 600; done
@@ -1277,8 +1666,7 @@ t_modules() {
 		delay 0
 	done
 	is "disks" "$before" "$(identity "${lio[@]}")"
-	find_disk f
-	f_check
+	data_kept f
 	: >"$tmp/stop"
 }
 lost_disk() { ! find_disk "$1"; }
