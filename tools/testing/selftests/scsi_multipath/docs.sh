@@ -248,6 +248,18 @@ log_in_again() {
 
 t_iscsi() { run_section "Timers of the transport"; }
 
+# Nor is it by commands that open-iscsi gets these.
+t_iscsid_conf() {
+	shown_lines '^node\.' >"$tmp/iscsid.conf"
+	is "settings" 3 "$(wc -l <"$tmp/iscsid.conf")"
+	iscsi_logout 1
+	iscsi_node 1 -o delete
+	iscsiadm -m discovery -t sendtargets -p "$(iscsi_ip 1)" >"$tmp/iscsiadm.log"
+	iscsi_login 1
+	is "timers" "$(echo $(awk '{ print $3 }' "$tmp/iscsid.conf"))" "$(iscsi_timers 1)"
+	wait_for 20 have_paths 2 || fail "there are not two paths"
+}
+
 # These need a system of their own, and are run by its test.
 elsewhere=("Moving from dm-multipath and back")
 
@@ -283,6 +295,7 @@ testcase t_log rig_docs "commands: Messages in the log"
 testcase t_rules rig_docs "udev takes the rules that are shown"
 testcase t_trouble rig_docs "commands: When something is not as expected"
 testcase t_iscsi "rig_iscsi on 2" "commands: Timers of the transport"
+testcase t_iscsid_conf "rig_iscsi on 2" "open-iscsi takes the settings that are shown"
 testcase t_modprobe rig_none "modprobe takes the line that is shown"
 testcase t_all rig_none "no command is shown that has not been run"
 
