@@ -138,21 +138,21 @@ survives() {
 	wait_for 20 has_disk $h || fail "$what: $h has no disk"
 	[[ $(state $h) != gone ]] || { plain=$((plain + 1)); plain_disk; }
 	# The other path would bring one.
-	wait_for 30 has_head || fail "$what: there is no disk over the path"
+	wait_for 30 has_head || without_link "there is no disk over the path"
 	is_bound $h0 || up_unbind $h0
 	is_bound $h1 || up_unbind $h1
-	linked
+	wait_for 1 have_paths 2 || without_link "there are not two paths"
 	wait_for 30 have_paths 2 || fail "$what: there are not two paths"
 	wait_for 30 usable $h0 || fail "$what: $h0 is $(state $h0)"
 	wait_for 30 usable $h1 || fail "$what: $h1 is $(state $h1)"
 	is "$what: read" none "$(errno_of read_block "$(head_disk)")"
 }
-# A path does without its link in sysfs until it is looked at again.
-linked() {
-	! wait_for 1 have_paths 2 || return 0
+# A path does without its link in sysfs, by which it is found here, until it is looked
+# at again.
+without_link() {
 	listen
 	grep -q 'multipath: sd[a-z]: no sysfs link to' "$tmp/said" ||
-		fail "$what: there are not two paths, and the kernel does not say so"
+		fail "$what: $1, and the kernel does not say so"
 	unlinked=$((unlinked + 1))
 	echo 1 >"$(sdev $h)/rescan"
 }

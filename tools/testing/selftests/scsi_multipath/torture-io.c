@@ -341,8 +341,8 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "look"))
 		return open_state(argv[2], O_RDWR, sizeof(*st)) ? 1 : look();
 	if (argc != 7 && argc != 8) {
-		fprintf(stderr, "usage: torture-io run|check FILE STATE SEED BLOCKS OFFSET [PAUSE]\n"
-				"       torture-io look STATE\n");
+		fputs("usage: torture-io run|check FILE STATE SEED BLOCKS OFFSET [PAUSE]\n"
+		      "       torture-io look STATE\n", stderr);
 		return 1;
 	}
 	seed = mix(strtoull(argv[4], NULL, 0));

@@ -621,7 +621,7 @@ io_last() {
 # under load, until there is no need any more. That may be at any time, so nothing of
 # it is drawn, no event, and no part of the model: that may take for down what is up.
 rest() {
-	local kind wanted head start=${EPOCHREALTIME/./} ms
+	local kind wanted head start ms
 
 	{ read -r kind wanted <"$tmp/rest"; } 2>/dev/null || return 0
 	[[ " $wanted " == *" $1 "* ]] || return 0
@@ -639,6 +639,7 @@ rest() {
 		if [[ $kind == lose ]]; then
 			makes_progress "$head"
 			same_disk "$head"
+			read -r start <"$tmp/all_rested"
 			ms=$(((${EPOCHREALTIME/./} - start) / 1000))
 			in_time $ms "$head"
 		else
@@ -690,6 +691,8 @@ ask_rest() {
 	# Who has not seen it is done with what it does not allow.
 	flock -x "$tmp/delay.lock" true
 	wait_for $((4 * bound)) have_rested "${@:2}" || wrong "no rest: $*"
+	# Before that no path has gone.
+	echo "${EPOCHREALTIME/./}" >"$tmp/all_rested"
 }
 have_rested() {
 	local head
@@ -1251,7 +1254,9 @@ same_disk() {
 		wrong "disk $1 is another one: $(identity $1), was $(<"$tmp/identity.$1")"
 }
 
-io_why() { grep -sh '^fio:\|^verify:' "$tmp/$1.err" "$tmp/$1.json" | head -n 5 | tr '\n' ' '; }
+io_why() {
+	{ grep -sh '^fio:\|^verify:' "$tmp/$1.err" "$tmp/$1.json" || :; } | head -n 5 | tr '\n' ' '
+}
 
 io_stop() {
 	local name=$1 rc=0 read least written errors longest
