@@ -27,6 +27,9 @@ LOGS = pathlib.Path(sys.argv[2])
 QEMU = sys.argv[3:]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GUIDE = ROOT / "Documentation/scsi/scsi-multipath.rst"
+TESTS = ROOT / "tools/testing/selftests/scsi_multipath"
+# The root file system, for e2fsprogs.
+IMAGE = f"{DIR}/disk.raw?offset=1048576"
 
 # The disks: name, id in VPD page 0x83, serial number.
 SYSTEM = ("disk", "0x5000c50015ea71ac", "SYSTEM")
@@ -233,7 +236,7 @@ def as_words(options):
 def host(*words):
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Failed(f"{' '.join(words)} ends with {done.returncode}: {done.stdout[-1000:]} {done.stderr[-1000:]}")
+        raise Failed(f"{' '.join(map(str, words))} ends with {done.returncode}: {done.stdout[-1000:]} {done.stderr[-1000:]}")
     return done.stdout
 
 
@@ -598,18 +601,21 @@ def _():
     guest.run("rm /etc/udev/rules.d/60-scsi-multipath.rules; udevadm control --reload")
 
 
-def commands(title, underline="---+|===+"):
-    """The commands of a section of the guide: what follows "# ", and what they print."""
-    parts = re.split(rf"^(\S.*)\n(?:{underline})\n", GUIDE.read_text(encoding="utf-8"), flags=re.M)
-    found, block = [], False
-    for line in parts[parts.index(title) + 1].splitlines() if title in parts else ():
-        if line.startswith("        # "):
-            found.append([line.strip()[2:], ""])
-            block = True
-        elif block and line.startswith("        "):
-            found[-1][1] += line + "\n"
-        elif line:
-            block = False
+def commands(title):
+    """The commands of a section or a part of the guide, and what they print."""
+    found, section, part = [], "", ""
+    for line in host("awk", "-f", TESTS / "guide.awk", GUIDE).splitlines():
+        kind, _, text = line.partition("\x1f")
+        if kind == "section":
+            section, part = text, ""
+        elif kind == "part":
+            part = text
+        elif title not in (section, part):
+            continue
+        elif kind == "command":
+            found.append([text, ""])
+        else:
+            found[-1][1] += text + "\n"
     if not found:
         raise Failed(f"{GUIDE.name} shows no command in {title!r}")
     return found
@@ -734,8 +740,7 @@ def _():
 
 @test("the guide shows no other command for these moves", without_guest=True)
 def _():
-    shown = commands("Moving from dm-multipath and back", "===+")
-    other = {command for command, _ in shown}.difference(followed)
+    other = {command for command, _ in commands("Moving from dm-multipath and back")}.difference(followed)
     if other:
         raise Failed("not run: " + ", ".join(other))
 

@@ -3,11 +3,10 @@
 #
 # Every command that Documentation/scsi/scsi-multipath.rst shows does what it says.
 #
-# A command is a line of a literal block with the prompt "# "; what follows it, up
-# to the next one, is its output. A line "..." at the end of that stands for any
-# more. The commands of a section are run in their order, and what they print has
-# to be what is shown but for the numbers and ids. So a new one is run as well; one
-# in a section that has no case here fails the last case.
+# What a command is there, guide.awk says. A line "..." at the end of its output
+# stands for any more. The commands of a section are run in their order, and what
+# they print has to be what is shown but for the numbers and ids. So a new one is run
+# as well; one in a section that has no case here fails the last case.
 #
 # guest-kernel: lean
 # guest-append: scsi_mod.multipath=on
@@ -30,18 +29,10 @@ declare -A before=(
 	['grep . /sys/class/iscsi_connection/connection*/{recv,ping}_tmo']=log_in_again
 )
 
-# What the guide shows, as lines: section, command or output, and the text.
 parse() {
 	need_guide
 	[[ ! -e $tmp/shown ]] || return 0
-	awk '
-		function out(kind, text) { printf("%s\037%s\n", kind, text) }
-		/^===+$/ && last ~ /^[A-Za-z]/ { out("section", last) }
-		{ indent = match($0, /[^ ]/) ? RSTART - 1 : -1 }
-		/^ +# / { block = indent; out("command", substr($0, indent + 3)); last = $0; next }
-		indent >= 0 && indent < block { block = 0 }
-		block && indent >= 0 { out("output", substr($0, block + 1)) }
-		{ last = $0 }' "$guide" >"$tmp/shown"
+	awk -f "$(dirname "$0")/guide.awk" "$guide" >"$tmp/shown"
 }
 
 # What a command prints, but for numbers, ids, and how it is spaced.
