@@ -48,12 +48,16 @@ class Failed(Exception):
     """What a test has found."""
 
 
+class Skipped(Exception):
+    """Why this kernel has no use for a test."""
+
+
 class Guest:
     """A boot of the system; adapters are numbers of PCIe ports."""
 
     boots = 0
 
-    def __init__(self, append, adapters):
+    def __init__(self, append, adapters, initrd="initrd.img", driver="virtio-scsi-pci"):
         Guest.boots += 1
         self.adapters = adapters
         self.name = f"debian-{Guest.boots}"
@@ -66,7 +70,7 @@ class Guest:
         append += f" console=ttyS0 panic=-1 random.trust_cpu=on printk.devkmsg=on {PATIENCE}"
         words = [
             *QEMU[: QEMU.index("--")],
-            "-kernel", str(DIR / "vmlinuz"), "-initrd", str(DIR / "initrd.img"),
+            "-kernel", str(DIR / "vmlinuz"), *(["-initrd", str(DIR / initrd)] if initrd else []),
             "-append", " ".join([append, *QEMU[QEMU.index("--") + 1:]]),
             "-serial", f"file:{self.log}", "-device", "virtio-serial-pci",
             "-qmp", f"unix:{sockets[0]},server=on,wait=off",
@@ -80,8 +84,11 @@ class Guest:
                 words += ["-blockdev", f"driver=file,filename={DIR}/{image}.raw,node-name={image}-file{port},locking=off",
                           "-blockdev", f"driver=raw,node-name={image}{port},file={image}-file{port}"]
         for port in adapters:
-            words += ["-device", "virtio-scsi-pci," + as_words(self.adapter(port))]
+            words += ["-device", f"{driver}," + as_words(self.adapter(port))]
             for options in self.disks(port):
+                # These have more than one target, but no LUNs.
+                if driver == "pvscsi":
+                    options["scsi-id"] = options.pop("lun")
                 words += ["-device", "scsi-hd," + as_words(options)]
         diag(f"{self.name}: {append}; adapters {adapters}")
         self.qemu_log = open(LOGS / f"{self.name}.qemu.log", "wb")
@@ -214,10 +221,10 @@ class Guest:
             raise Failed(f"the guest does not shut down: see {self.log}") from None
         self.check_log()
         # Without reading it the superblock alone tells whether it was unmounted.
-        superblock = host("dumpe2fs", "-h", f"{DIR}/disk.raw?offset=1048576")
+        superblock = host("dumpe2fs", "-h", IMAGE)
         if not re.search(r"^Filesystem state: +clean$", superblock, re.M) or "needs_recovery" in superblock:
             raise Failed("the root file system was not unmounted")
-        host("e2fsck", "-fn", f"{DIR}/disk.raw?offset=1048576")
+        host("e2fsck", "-fn", IMAGE)
 
     def kill(self):
         self.process.kill()
@@ -240,15 +247,18 @@ def host(*words):
     return done.stdout
 
 
-def boot_files():
-    """Take the kernel and the initrd from where the system has them; its release."""
-    image = f"{DIR}/disk.raw?offset=1048576"
-    release = (DIR / "release").read_text(encoding="ascii").strip()
-    for name in "vmlinuz", "initrd.img":
+def release():
+    """Of the kernel that was installed."""
+    return (DIR / "release").read_text(encoding="ascii").strip()
+
+
+def boot_files(initrd):
+    """Take the kernel and the initrd from where the system has them."""
+    for name in ["vmlinuz"] + ([initrd] if initrd else []):
         (DIR / name).unlink(missing_ok=True)
-        host("debugfs", "-R", f"dump /boot/{name}-{release} {DIR}/{name}", image)
+        host("debugfs", "-R", f"dump /boot/{name}-{release()} {DIR}/{name}", IMAGE)
         if not (DIR / name).stat().st_size:
-            raise Failed(f"the system has no {name}-{release}")
+            raise Failed(f"the system has no {name}-{release()}")
 
 
 def diag(text):
@@ -278,27 +288,27 @@ def boot(multipath, adapters):
     boot_again(multipath, adapters)
 
 
-def boot_again(multipath, adapters):
+def boot_again(multipath, adapters, **how):
     """Likewise, with what is on the second disk."""
-    launch(f"{ROOT_WORDS} scsi_mod.multipath={multipath}", adapters)
+    launch(f"{ROOT_WORDS} scsi_mod.multipath={multipath}", adapters, **how)
 
 
 def boot_as_installed():
     """Boot as the system's boot loader would, with both adapters."""
-    config = host("debugfs", "-R", "cat /boot/grub/grub.cfg", f"{DIR}/disk.raw?offset=1048576")
+    config = host("debugfs", "-R", "cat /boot/grub/grub.cfg", IMAGE)
     words = re.search(r"^\s*linux\s+/boot/vmlinuz\S+\s+(.*)$", config, re.M)
     if not words:
         raise Failed("there is no kernel in grub.cfg")
     launch(words[1].strip(), [0, 1])
 
 
-def launch(append, adapters):
+def launch(append, adapters, initrd="initrd.img", **how):
     global guest
     if guest and guest.process.poll() is None:
         guest.kill()
     guest = None
-    boot_files()
-    guest = Guest(append, adapters)
+    boot_files(initrd)
+    guest = Guest(append, adapters, initrd, **how)
     state = guest.ask("systemctl is-system-running --wait")[1].strip()
     if state != "running":
         raise Failed(f"the system is {state}: " + guest.ask("systemctl --failed --no-pager --plain")[1])
@@ -313,6 +323,14 @@ def head(serial):
 def usable(disk, count):
     """Wait until a disk has this many paths, and all of them can be used."""
     guest.wait(f'[ "$(cat /sys/block/{disk}/multipath/*/mpath_state 2>/dev/null | tr "\\n" " ")" = "{"optimized " * count}" ]')
+
+
+def shown(pattern):
+    """What a group of a pattern matches in a line of a literal block of the guide."""
+    found = re.search(f"^ {{8,}}{pattern}$", GUIDE.read_text(encoding="utf-8"), re.M)
+    if not found:
+        raise Failed(f"{GUIDE.name} does not show {pattern}")
+    return found[1]
 
 
 def root_is(disk, paths):
@@ -433,6 +451,19 @@ def alone(port):
 for adapter, which in (0, "first"), (1, "second"):
     test(f"with multipath it boots with the {which} adapter alone, and shuts down",
          without_guest=True)(lambda adapter=adapter: alone(adapter))
+
+
+@test("without an initramfs it boots with the words that the guide has for that", without_guest=True)
+def _():
+    config = host("debugfs", "-R", f"cat /boot/config-{release()}", IMAGE)
+    modules = [name for name in ("SCSI", "BLK_DEV_SD", "SCSI_DH_ALUA", "VMWARE_PVSCSI", "EXT4_FS")
+               if f"\nCONFIG_{name}=y\n" not in config]
+    if modules:
+        raise Skipped(f"not built in: {', '.join(modules)}")
+    words = shown(r"scsi_mod\.multipath=on( root=.*)")
+    launch(f"scsi_mod.multipath=always{words} ro", [0, 1], initrd=None, driver="pvscsi")
+    root_is("sda", 2)
+    guest.end()
 
 
 @test("it boots with two adapters, with nothing for that in its initramfs", without_guest=True)
@@ -580,9 +611,9 @@ def node_links(disk):
 def _():
     disk = head("DATA")
     before = node_links(disk)
-    rule = re.search('^ +(ACTION.*"serving".*)$', GUIDE.read_text(encoding="utf-8"), re.M)
+    rule = shown('(ACTION.*"serving".*)')
     look = "udevadm trigger --subsystem-match=block"
-    for rules, after in ("", set()), (rule[1], before):
+    for rules, after in ("", set()), (rule, before):
         guest.run(f"printf '%s\\n' '{rules}' >/etc/udev/rules.d/60-scsi-multipath.rules; udevadm control --reload")
         guest.run(f"for path in /sys/block/{disk}/multipath/*; do echo offline >$path/device/state; done")
         guest.wait(f'[ "$(sort -u /sys/block/{disk}/multipath/*/mpath_state)" = offline ]')
@@ -754,19 +785,21 @@ def main():
         if only and number not in only:
             print(f"ok {number} {text} # SKIP", flush=True)
             continue
-        start = time.monotonic()
+        start, why = time.monotonic(), ""
         try:
             if not guest and not without_guest:
                 raise Failed("there is no guest")
             function()
             result = "ok"
+        except Skipped as reason:
+            result, why = "ok", f" # SKIP {reason}"
         except (Failed, OSError, ValueError, LookupError, AttributeError) as error:
             for line in str(error).splitlines() or [repr(error)]:
                 print(f"# FAILED: {line}", flush=True)
             result = "not ok"
             bad = 1
         diag(f"{time.monotonic() - start:.0f} s")
-        print(f"{result} {number} {text}", flush=True)
+        print(f"{result} {number} {text}{why}", flush=True)
     return bad
 
 
