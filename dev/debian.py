@@ -700,6 +700,17 @@ def left_alone(when):
     root_is(disks[0], 2)
 
 
+@test("an initramfs of dracut has what it needs, also if it is for this machine alone")
+def _():
+    image = f"/boot/dracut.img-{guest.run('uname -r')}"
+    guest.run(f"apt-get install dracut-core; dracut -q --hostonly --kver $(uname -r) {image}")
+    has_modules(image)
+    guest.end()
+    boot_again("always", [0, 1], initrd="dracut.img")
+    root_is(head("SYSTEM"), 2)
+    guest.run(f"rm {image}; apt-get purge dracut-core")
+
+
 @test("multipath-tools is installed beside it, and leaves the disks alone")
 def _():
     guest.run("apt-get install multipath-tools; systemctl is-active multipathd")
