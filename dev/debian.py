@@ -688,7 +688,8 @@ def follow(title):
 def left_alone(when):
     """multipath-tools has nothing to do with either disk."""
     disks = [head("SYSTEM"), head("DATA")]
-    guest.run("udevadm trigger --subsystem-match=block; udevadm settle; systemctl restart multipathd; udevadm settle")
+    guest.run("udevadm trigger --subsystem-match=block; udevadm settle; systemctl restart multipathd\n"
+              "udevadm trigger --subsystem-match=block; udevadm settle")
     for command in "multipath -ll", "multipathd show paths format %d", "dmsetup ls --target multipath":
         said = guest.run(command)
         if said not in ("", "ok", "No devices found"):
@@ -698,6 +699,13 @@ def left_alone(when):
         if re.search("^(DM_MULTIPATH_DEVICE_PATH=1|SYSTEMD_READY=0|ID_FS_TYPE=mpath_member)", said, re.M):
             raise Failed(f"{when}: {node}: {said}")
     root_is(disks[0], 2)
+    journal = guest.run("journalctl --sync\n"
+                        "journalctl -q -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID multipathd)")
+    found = {re.sub("^sd[a-z]+: ", "", line) for line in journal.splitlines()}
+    found = {line for line in found if not re.match("multipathd v|reconfigure: ", line)}
+    guide = " ".join(GUIDE.read_text(encoding="utf-8").split())
+    if found != {"spurious uevent, path not found", "uevent trigger error"} or not all(f'"{line}"' in guide for line in found):
+        raise Failed(f"{when}: multipathd says what {GUIDE.name} does not: {journal}")
 
 
 @test("an initramfs of dracut has what it needs, also if it is for this machine alone")
