@@ -736,6 +736,20 @@ def _():
     guest.run(f"pvcreate -qq -f -y /dev/{data}; pvremove -qq /dev/{data}; rm /etc/multipath/wwids /etc/multipath.conf")
 
 
+@test("LVM's list of devices, if it has maps of dm-multipath, is made anew as the guide says")
+def _():
+    disk, wwid, devices = head("DATA"), "3" + DATA[1][2:], "/etc/lvm/devices/system.devices"
+    guest.run(f"cp /etc/lvm/lvm.conf /run; sed -i 's/# use_devicesfile = .*/use_devicesfile = 1/' /etc/lvm/lvm.conf\n"
+              f"pvcreate -qq -f -y /dev/{disk}; vgcreate -qq vg /dev/{disk}; vgs vg\n"
+              f"sed -i -E 's,IDTYPE=sys_wwid IDNAME=\\S+ DEVNAME=\\S+,IDTYPE=mpath_uuid IDNAME=mpath-{wwid} DEVNAME=/dev/mapper/{wwid},'"
+              f" {devices}; grep IDTYPE=mpath_uuid {devices}")
+    status, said = guest.ask("vgs vg")
+    if not status:
+        raise Failed(f"vg is found: {said}")
+    follow("LVM's devices file")
+    guest.run(f"vgs vg; vgremove -qq -f vg; pvremove -qq /dev/{disk}; rm -f {devices}; mv /run/lvm.conf /etc/lvm/")
+
+
 # What is on the second disk while the system is moved, as the guide names it.
 UUID = "8d1a3a4e-7f0e-4f0e-9c53-2b6a5b1f4c10"
 FILL = f"""
