@@ -58,7 +58,7 @@ bound=240
 # How long one I/O may take on a disk that has a path: what a slow machine makes of
 # it, and what it takes until the path that it was given to gives it back. Most paths
 # do that at once.
-slack_ms=30000
+slack_ms=45000
 declare -A costs=(
 	# its time is over after 4 s, then the error handler is at work
 	[swallow]=15000
