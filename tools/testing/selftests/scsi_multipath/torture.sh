@@ -1623,6 +1623,8 @@ t_modules() {
 	scsi_is_module || skip "SCSI is built in"
 	actor=modules nr=0
 	rm -f "$tmp/stop"
+	# No disk has a path all along.
+	for head in "${!paths[@]}"; do echo 1 >"$tmp/turn.$head"; done
 	background actor r1 60 reads
 	background actor r2 61 reads
 	for round in 1 2; do
