@@ -416,13 +416,6 @@ static enum mpath_state mpath_effective_state(const struct mpath_device *path,
 	return state;
 }
 
-/* Who waits for one of these to end must not wait for the others anew. */
-static bool mpath_state_is_alua_wait(enum mpath_state state)
-{
-	return state == MPATH_TRANSITIONING || state == MPATH_STANDBY ||
-	       state == MPATH_UNAVAILABLE;
-}
-
 static bool mpath_path_may_return(const struct mpath_head *head,
 				  const struct mpath_device *path)
 {

@@ -1093,17 +1093,9 @@ static void scsi_mpath_ask_ids(struct scsi_mpath_head *head)
 /* Would the target say, if it is asked, that a path serves again? */
 static bool scsi_mpath_path_waits(const struct scsi_mpath_device *smdev)
 {
-	if (!READ_ONCE(smdev->member) || READ_ONCE(smdev->silent) ||
-	    !scsi_mpath_can_ask(smdev))
-		return false;
-	switch (READ_ONCE(smdev->path.transport)) {
-	case MPATH_TRANSITIONING:
-	case MPATH_STANDBY:
-	case MPATH_UNAVAILABLE:
-		return true;
-	default:
-		return false;
-	}
+	return READ_ONCE(smdev->member) && !READ_ONCE(smdev->silent) &&
+	       scsi_mpath_can_ask(smdev) &&
+	       mpath_state_is_alua_wait(READ_ONCE(smdev->path.transport));
 }
 
 static bool scsi_mpath_waits(struct scsi_mpath_head *head)

@@ -90,6 +90,13 @@ static inline bool mpath_state_is_usable(enum mpath_state state)
 	return state <= MPATH_NONOPTIMIZED;
 }
 
+/* Who waits for one of these to end must not wait for the others anew. */
+static inline bool mpath_state_is_alua_wait(enum mpath_state state)
+{
+	return state == MPATH_TRANSITIONING || state == MPATH_STANDBY ||
+	       state == MPATH_UNAVAILABLE;
+}
+
 static inline bool mpath_state_is_returning(enum mpath_state state)
 {
 	return state > MPATH_NONOPTIMIZED && state <= MPATH_FAILED;
