@@ -96,38 +96,28 @@ t_comes_back() {
 	policy numa
 }
 
+# standby_is_asked TIMES SECONDS: a path in standby is, in the time, by nobody's interval
+standby_is_asked() {
+	local n
+
+	echo 3600 >$probe_secs
+	alua $(p1) 2
+	ask_state $(p1)
+	wait_for 30 state_is $(p1) standby || fail "$(p1) is $(state $(p1))"
+	n=$(requests $(p1))
+	wait_for $2 requests_above $(p1) $((n + $1)) ||
+		fail "$(($(requests $(p1)) - n)) questions in $2 s"
+	alua $(p1) 0
+	wait_for 30 usable $(p1) || fail "$(p1) is $(state $(p1))"
+	echo 1 >$probe_secs
+}
+
 # With twice the time each time there would be seven questions in 30 s, and then one
 # in each second.
-t_soon() {
-	local n
-
-	echo 3600 >$probe_secs
-	alua $(p1) 2
-	ask_state $(p1)
-	wait_for 30 state_is $(p1) standby || fail "$(p1) is $(state $(p1))"
-	n=$(requests $(p1))
-	wait_for 60 requests_above $(p1) $((n + 50)) ||
-		fail "$(($(requests $(p1)) - n)) questions in a minute"
-	alua $(p1) 0
-	wait_for 30 usable $(p1) || fail "$(p1) is $(state $(p1))"
-	echo 1 >$probe_secs
-}
+t_soon() { standby_is_asked 50 60; }
 
 # States are asked for often for 30 s, some 100 times, and then not less and less.
-t_waits() {
-	local n
-
-	echo 3600 >$probe_secs
-	alua $(p1) 2
-	ask_state $(p1)
-	wait_for 30 state_is $(p1) standby || fail "$(p1) is $(state $(p1))"
-	n=$(requests $(p1))
-	wait_for 120 requests_above $(p1) $((n + 130)) ||
-		fail "$(($(requests $(p1)) - n)) questions in two minutes"
-	alua $(p1) 0
-	wait_for 30 usable $(p1) || fail "$(p1) is $(state $(p1))"
-	echo 1 >$probe_secs
-}
+t_waits() { standby_is_asked 130 120; }
 
 # All groups in standby, and then one is not any more: I/O waits for it.
 t_all_standby() {
