@@ -165,9 +165,10 @@ elapsed() { echo $(((${EPOCHREALTIME/./} - ${1/./}) / 1000)); }
 exec {never}<> <(:)
 nap() { read -r -t "$1" -u "$never" || :; }
 
-# wait_for SECONDS COMMAND...: until the command succeeds
+# wait_for SECONDS COMMAND...: until the command succeeds; three times as long on a
+# machine that is emulated by a busy one
 wait_for() {
-	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local deadline=$((${EPOCHREALTIME/./} + $1 * 3000000))
 	shift
 
 	until "$@"; do

@@ -109,7 +109,7 @@ write_and_read() {
 		--directory="$tmp/mnt" --ioengine=psync --rw=randwrite --bs=16k --size=32m \
 		--verify=crc32c --do_verify=1 --verify_fatal=1 --verify_state_save=0 \
 		--disk_util=0 >"$tmp/fio.err" 2>&1 ||
-		fail "fio: $(head -n 3 "$tmp/fio.err" "$tmp/buffered.json")"
+		fail "fio: $? $(head -qn 3 "$tmp/fio.err" "$tmp/buffered.json" | xargs)"
 	bytes=$(sed '/^fio:/d' "$tmp/buffered.json" | jq '[.jobs[].read.io_bytes] | add')
 	is "bytes read back" $((32 << 20)) "$bytes"
 	is "what was in the swap" "$(<"$tmp/sum")" "$("$@" sha1sum <"$tmp/shm/data")"

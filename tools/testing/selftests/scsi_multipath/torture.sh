@@ -1615,70 +1615,6 @@ look() {
 	done
 }
 
-# All drivers are unloaded below the disks, and loaded again: the disks are back,
-# with what was on them.
-t_modules() {
-	local head i round before
-
-	scsi_is_module || skip "SCSI is built in"
-	actor=modules nr=0
-	rm -f "$tmp/stop"
-	# No disk has a path all along.
-	for head in "${!paths[@]}"; do echo 1 >"$tmp/turn.$head"; done
-	background actor r1 60 reads
-	background actor r2 61 reads
-	for round in 1 2; do
-		wait_for 30 rmmod_quiet sd_mod ||
-			fail "sd cannot be unloaded: $(lsmod | grep sd_mod)"
-		wait_for $bound no_heads || fail "still there: $(heads)"
-		modprobe sd_mod
-		for head in "${!paths[@]}"; do
-			for ((i = 1; i <= paths[$head]; i++)); do
-				confirm path_well "$head" $((i - (number[$head] < 3)))
-			done
-			find_disk $head
-			wait_for $bound has_paths "$disk" "${paths[$head]}" ||
-				fail "disk $head ($disk) has not ${paths[$head]} paths"
-		done
-		for head in "${!paths[@]}"; do data_kept $head; done
-		for head in c d; do fs_out $head; done
-	done
-	# Disks that wait for their paths, below which the paths' driver goes.
-	for head in a b; do find_disk $head; delay 600; done
-	unload scsi_debug || fail "scsi_debug cannot be unloaded: $(lsmod | grep scsi_debug)"
-	for head in a b; do
-		find_disk $head || fail "disk $head has not waited"
-		delay 0
-		wait_for $bound lost_disk $head || fail "disk $head stays"
-	done
-	load_debug
-	for head in a b; do
-		for ((i = 0; i < hosts; i++)); do confirm path_well $head $i; done
-	done
-	# Those of LIO have their paths back before their time is over: the same disks.
-	before=$(identity "${lio[@]}")
-	for head in "${lio[@]}"; do
-		find_disk $head
-		delay 600
-		for ((i = 1; i <= paths[$head]; i++)); do down_host $head $i; done
-	done
-	rmdir "$target/loopback"
-	unload tcm_loop || fail "tcm_loop cannot be unloaded: $(lsmod | grep tcm_loop)"
-	modprobe tcm_loop
-	for head in "${lio[@]}"; do
-		for ((i = 1; i <= paths[$head]; i++)); do
-			heal $head $i || :
-			confirm path_well $head $i
-		done
-		find_disk $head
-		delay 0
-	done
-	is "disks" "$before" "$(identity "${lio[@]}")"
-	data_kept f
-	: >"$tmp/stop"
-}
-lost_disk() { ! find_disk "$1"; }
-
 # Nothing is left of it all.
 t_down() {
 	stop_tasks
@@ -1693,7 +1629,6 @@ t_down() {
 }
 
 testcase t_torture rig_torture "everything at once, nothing is lost"
-testcase t_modules rig_torture "drivers unloaded below the disks and loaded again"
 testcase t_down rig_torture "all is taken down, and nothing stays"
 testcase t_kmemleak rig_none "no leaks"
 
