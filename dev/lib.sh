@@ -145,14 +145,12 @@ use_ccache() {
 	kmake_vars=(CC='ccache gcc' LOCALVERSION=)
 }
 # ... and those of kernel $1 of dev/build.  With kcsan the accesses to memory are
-# watched of our own files, and of those that we have put hooks in.  Not of scsi_lib.c
-# and sd.c: in two minutes of flips.sh there is a report of sbitmap_put(), which is
-# inline, and there are four of what sd reads while a scan writes it, none of ours.
+# watched of our own files, and of those that we have put hooks in.
 use_kernel_vars() {
 	case $1 in
 	uml) kmake_vars+=(ARCH=um) ;;
 	kcsan)	kmake_vars+=(KCSAN_SANITIZE=n KCSAN_SANITIZE_{multipath,scsi_multipath,sd_multipath}.o=y
-			KCSAN_SANITIZE_{scsi_dh_alua,scsi,scsi_error,scsi_scan,scsi_sysfs}.o=y) ;;
+			KCSAN_SANITIZE_{scsi_dh_alua,scsi,scsi_error,scsi_lib,scsi_scan,scsi_sysfs,sd}.o=y) ;;
 	esac
 }
 
