@@ -41,7 +41,7 @@ ROOT_WORDS = "root=UUID=6d70617a-6d70-6174-6873-000000000001 ro"
 # real one seconds, and the system is not to give it up before.
 SLOW = 1200
 PATIENCE = (f"udev.event_timeout={SLOW} systemd.default_timeout_start_sec={SLOW} "
-            f"systemd.default_device_timeout_sec={SLOW}")
+            f"systemd.default_device_timeout_sec={SLOW} sysctl.kernel.hung_task_timeout_secs={SLOW}")
 
 
 class Failed(Exception):
@@ -176,6 +176,8 @@ class Guest:
         try:
             data = self.agent.recv(65536)
         except socket.timeout:
+            # A late answer would be taken for that to the next question.
+            self.kill()
             raise Failed(f"the guest does not answer: see {self.log}") from None
         if not data:
             raise Failed(f"the guest has gone: see {self.log}")
@@ -343,7 +345,7 @@ def root_is(disk, paths):
 
 def by_id():
     """What is in /dev/disk: {link: serial number of the disk}.  No link leads elsewhere."""
-    guest.run("udevadm trigger --subsystem-match=block; udevadm settle")
+    guest.run("udevadm settle")
     names = {head(d[2]): d[2] for d in (SYSTEM, DATA)}
     found = {}
     for line in guest.run("cd /dev/disk; for l in by-*/*; do echo $l $(readlink -e $l); done").splitlines():
@@ -363,8 +365,12 @@ def by_id():
 
 
 def same_links(what, rules="all"):
-    """The links that these rules make are those of a plain disk."""
+    """The links that these rules make, at boot and when they are asked to, are those of a plain disk."""
+    atboot = by_id() if rules == "all" else None
+    guest.run("udevadm trigger --subsystem-match=block")
     found = by_id()
+    if atboot not in (None, found):
+        raise Failed(f"{what}: the links in /dev/disk are {found}, and were {atboot} before udev looked again")
     if what == "plain":
         links[rules] = found
     if found != links.get(rules):
@@ -375,9 +381,11 @@ def same_links_without_sg3_utils(what):
     """So they are where sg3-utils-udev is not installed: udev asks the disk by its own scsi_id."""
     rules = "/etc/udev/rules.d/{55-scsi-sg3_id,58-scsi-sg3_symlink}.rules"
     guest.run(f"for rule in {rules}; do ln -s /dev/null $rule; done; udevadm control --reload")
-    same_links(what, "without sg3-utils")
-    said = guest.ask(f"udevadm info -q property /dev/{head('DATA')} | grep ^SCSI_")[1]
-    guest.run(f"rm {rules}; udevadm control --reload; udevadm trigger --subsystem-match=block; udevadm settle")
+    try:
+        same_links(what, "without sg3-utils")
+        said = guest.ask(f"udevadm info -q property /dev/{head('DATA')} | grep ^SCSI_")[1]
+    finally:
+        guest.run(f"rm {rules}; udevadm control --reload; udevadm trigger --subsystem-match=block; udevadm settle")
     if said:
         raise Failed(f"{what}: the rules of sg3-utils were there: {said}")
 
@@ -578,6 +586,8 @@ def _():
     guest.run(FIO)
     another_round()
     diag(f"the slowest I/O took {slowest(0)} ms with both adapters")
+    counters = f"/sys/block/{disk}/mpath_{{waited,refused,outage_ms}}"
+    guest.run(f"for f in {counters}; do echo 0 >$f; done")
     for port in 0, 1:
         first, start = rounds(), time.monotonic()
         guest.unplug(port)
@@ -598,6 +608,7 @@ def _():
     guest.run("[ \"$(systemctl show -P Result work)\" = success ]")
     slowest(0)
     diag(f"{rounds()} rounds of verified I/O")
+    guest.run(f"grep . {counters} | grep -v ':0$' || exit 0; false")
     errors = guest.ask("dmesg | grep -E 'I/O error|EXT4-fs (error|warning)|Aborting journal'")[1]
     if errors:
         raise Failed(errors)
@@ -743,11 +754,14 @@ def _():
               f"pvcreate -qq -f -y /dev/{disk}; vgcreate -qq vg /dev/{disk}; vgs vg\n"
               f"sed -i -E 's,IDTYPE=sys_wwid IDNAME=\\S+ DEVNAME=\\S+,IDTYPE=mpath_uuid IDNAME=mpath-{wwid} DEVNAME=/dev/mapper/{wwid},'"
               f" {devices}; grep IDTYPE=mpath_uuid {devices}")
-    status, said = guest.ask("vgs vg")
-    if not status:
-        raise Failed(f"vg is found: {said}")
-    follow("LVM's devices file")
-    guest.run(f"vgs vg; vgremove -qq -f vg; pvremove -qq /dev/{disk}; rm -f {devices}; mv /run/lvm.conf /etc/lvm/")
+    try:
+        status, said = guest.ask("vgs vg")
+        if not status:
+            raise Failed(f"vg is found: {said}")
+        follow("LVM's devices file")
+        guest.run("vgs vg")
+    finally:
+        guest.run(f"mv /run/lvm.conf /etc/lvm/; rm -f {devices}; vgremove -qq -f vg; pvremove -qq /dev/{disk}")
 
 
 # What is on the second disk while the system is moved, as the guide names it.

@@ -153,8 +153,8 @@ def table():
     """The table, as Documentation has it."""
     rule = " ".join("=" * width for width in WIDTHS)
     lines = [".. SPDX-License-Identifier: GPL-2.0", "",
-             ".. Made by dev/debian.py in the repository of this series, which runs these on a",
-             "   plain disk and on one over two paths, and fails when this is not what comes out.",
+             ".. Made by a test that comes with this series, though not in the kernel: it runs",
+             "   these on a plain disk and on one over two paths, and compares what comes out.",
              "", rule, "command".ljust(WIDTHS[0] + 1) + "on the multipath disk", rule]
     for row in ROWS:
         shown = ", ".join(f"``{program}``" for program in row.shown.split(", "))

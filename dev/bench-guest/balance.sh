@@ -21,8 +21,8 @@ mkdir -p "$tmp"
 # link NUMBER NETEM...: what comes from the target. A change would leave what it
 # does not name.
 link() {
-	nsenter --net=/run/netns/$iscsi_ns tc qdisc del dev "mpath-t$1" root 2>/dev/null || :
-	nsenter --net=/run/netns/$iscsi_ns tc qdisc add dev "mpath-t$1" root netem limit 10000 "${@:2}"
+	nsenter --net="/run/netns/$iscsi_ns$1" tc qdisc del dev "mpath-t$1" root 2>/dev/null || :
+	nsenter --net="/run/netns/$iscsi_ns$1" tc qdisc add dev "mpath-t$1" root netem limit 10000 "${@:2}"
 }
 
 # KiB/s

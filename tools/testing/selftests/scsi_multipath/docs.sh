@@ -167,6 +167,8 @@ t_rules() {
 	rig_debug on 2
 	wait_for 20 rules_work ||
 		fail "after the rules: $(head_attr delayed_removal_secs) $(<"$(lun_dir)/iopolicy")"
+	# It leaves out what it does not understand.
+	! grep -s "${rules##*/}" "$tmp/udev.log" || fail "udev does not take the rules"
 	rm $rules
 	udev_reload
 	udevadm settle

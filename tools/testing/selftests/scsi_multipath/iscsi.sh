@@ -2,8 +2,8 @@
 # shellcheck shell=bash disable=SC2046,SC2119,SC2154
 #
 # A rig whose paths have a transport that blocks: iSCSI sessions from here to a
-# target in here, each with a link and a portal of its own. The target's ends of
-# the links are in a network namespace, as packets would take no link otherwise.
+# target in here, each with a link and a portal of its own. The target's end of
+# each link is in a network namespace, as packets would take no link otherwise.
 
 iscsi_iqn=iqn.2003-01.org.linux-iscsi.mpath
 iscsi_target=$target/iscsi/$iscsi_iqn
@@ -34,7 +34,6 @@ rig_iscsi() {
 	echo rd_pages=8192 >"$backstore/control"
 	echo abc1 >"$backstore/wwn/vpd_unit_serial"
 	echo 1 >"$backstore/enable"
-	ip netns add $iscsi_ns
 	for ((i = 1; i <= paths; i++)); do
 		mkdir "$backstore/alua/tpg$i"
 		echo "$i" >"$backstore/alua/tpg$i/tg_pt_gp_id"
@@ -63,15 +62,16 @@ iscsid_answers() { grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix; }
 iscsi_portal() {
 	local i=$1 tpg=$iscsi_target/tpgt_$1 a
 
-	ip link add "mpath-i$i" type veth peer name "mpath-t$i" netns $iscsi_ns
+	ip netns add "$iscsi_ns$i"
+	ip link add "mpath-i$i" type veth peer name "mpath-t$i" netns "$iscsi_ns$i"
 	ip address add "198.18.$i.1/24" dev "mpath-i$i"
-	ip -n $iscsi_ns address add "$(iscsi_ip "$i")/24" dev "mpath-t$i"
+	ip -n "$iscsi_ns$i" address add "$(iscsi_ip "$i")/24" dev "mpath-t$i"
 	ip link set "mpath-i$i" up
 	iscsi_link "$i" up
 
 	mkdir -p "$tpg"
 	# A socket is made in the namespace of the one who asks for the portal.
-	nsenter --net=/run/netns/$iscsi_ns mkdir "$tpg/np/$(iscsi_ip "$i"):3260"
+	nsenter --net="/run/netns/$iscsi_ns$i" mkdir "$tpg/np/$(iscsi_ip "$i"):3260"
 	for a in authentication=0 generate_node_acls=1 cache_dynamic_acls=1 \
 		demo_mode_write_protect=0; do
 		echo "${a#*=}" >"$tpg/attrib/${a%=*}"
@@ -131,7 +131,7 @@ iscsi_login() { iscsi_node "$1" --login >"$tmp/iscsiadm.log"; }
 iscsi_logout() { iscsi_node "$1" --logout >"$tmp/iscsiadm.log"; }
 
 # iscsi_link NUMBER up|down
-iscsi_link() { ip -n $iscsi_ns link set "mpath-t$1" "$2"; }
+iscsi_link() { ip -n "$iscsi_ns$1" link set "mpath-t$1" "$2"; }
 
 # The session with portal NUMBER, a directory. Its host is the one above.
 iscsi_session() {
@@ -197,7 +197,7 @@ iscsi_down() {
 	done
 	rmdir "$iscsi_target" "$target/iscsi" 2>/dev/null
 	for d in /sys/class/net/mpath-i*; do [[ ! -e $d ]] || ip link del "${d##*/}"; done
-	[[ ! -e /run/netns/$iscsi_ns ]] || ip netns del $iscsi_ns
+	for d in "/run/netns/$iscsi_ns"*; do [[ ! -e $d ]] || ip netns del "${d##*/}"; done
 	unload iscsi_tcp libiscsi_tcp libiscsi scsi_transport_iscsi iscsi_target_mod &&
 		rm "$tmp/iscsi"
 }

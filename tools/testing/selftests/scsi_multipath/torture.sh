@@ -1358,7 +1358,6 @@ iscsi_disk() {
 	echo rd_pages=8192 >"$backstore/control"
 	echo abc1 >"$backstore/wwn/vpd_unit_serial"
 	echo 1 >"$backstore/enable"
-	ip netns add "$iscsi_ns"
 	for ((i = 1; i <= paths[g]; i++)); do
 		mkdir "$backstore/alua/tpg$i"
 		echo "$i" >"$backstore/alua/tpg$i/tg_pt_gp_id"
