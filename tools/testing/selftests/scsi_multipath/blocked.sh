@@ -315,6 +315,32 @@ cut_links() {
 	cut_all 60
 }
 
+# The target takes its time to say how its groups stand, longer than it is until it is
+# asked again: a group is activated all the same.
+t_slow_answers() {
+	local i
+
+	modprobe -q sch_netem || skip "no netem"
+	paths
+	echo 1 >$probe_secs
+	for i in 1 2; do
+		iscsi_slow $i 700
+		echo 2 >"$backstore/alua/tpg$i/alua_access_state"
+	done
+	start_reader
+	reader_ends 60 none
+	ok_if "a group that serves" \
+		"$(cat "$backstore"/alua/tpg[12]/alua_access_state | sort -n | head -n 1) < 2"
+	echo 0 >$probe_secs
+	for i in 1 2; do
+		iscsi_slow $i 0
+		echo 0 >"$backstore/alua/tpg$i/alua_access_state"
+		ask_state "$(iscsi_hctl $i)"
+	done
+	wait_for 60 both_are optimized || fail "states: $(state "$h1") $(state "$h2")"
+	none_parked || fail "parked: $(parked)"
+}
+
 # What open-iscsi has if it is told nothing.
 t_defaults() {
 	renew "5 5 120"
@@ -343,6 +369,7 @@ testcase t_all_given_up "rig_iscsi on 2" "B9: all paths are given up, I/O fails"
 testcase t_advised "rig_iscsi on 2" "links are cut, with the timers that the documentation advises"
 testcase t_defaults "rig_iscsi on 2" \
 	"links are cut and given up, with the timers that open-iscsi has by default"
+testcase t_slow_answers "rig_iscsi on 2" "a group is activated by a target that answers slowly"
 testcase t_logout "rig_iscsi on 2" "a session is ended under I/O, and begun again"
 
 run_tests "$@"
