@@ -4,9 +4,11 @@
 # Memory runs out as a path is made, or the disk over it: the logical unit stays,
 # in one way or the other, and all is well the next time.
 #
-#	FAULTS=all	each allocation of t_bind, t_late and t_scan, which is some hundred;
-#			default those that are made by our functions or not far below
-#			them, and a few of the others, each time other ones
+#	FAULTS=all	each allocation, which is some hundreds; default those that are made
+#			by our functions or not far below them, and a few of the others,
+#			each time other ones
+#
+# Per-CPU memory comes of chunks that are there, and does not fail.
 #
 # guest-timeout: 1000
 
@@ -94,7 +96,7 @@ each_of_ours() {
 	if [[ ${FAULTS:-} != all ]]; then
 		# of which some are for the allocation itself
 		each_to_depth 8 ${most:-100} "$@"
-		each_to_depth 32 ${deep:-6} "$@"
+		each_to_depth 32 ${deep:-3} "$@"
 	else
 		each_to_depth 32 100000 "$@"
 	fi
@@ -137,6 +139,7 @@ survives() {
 	wait_for 20 is_bound $h || fail "$what: $h has no driver"
 	wait_for 20 has_disk $h || fail "$what: $h has no disk"
 	[[ $(state $h) != gone ]] || { plain=$((plain + 1)); plain_disk; }
+	[[ -d $(sdev $h1) ]] || up_delete $h1
 	# The other path would bring one.
 	wait_for 30 has_head || without_link "there is no disk over the path"
 	is_bound $h0 || up_unbind $h0
@@ -192,11 +195,21 @@ t_bind() {
 }
 
 # The same for finding a device, to which sd is bound by somebody else.
+first_deleted() {
+	down_delete $h0
+	down_delete $h1
+	wait_for 10 no_disk || fail "the disk stays"
+}
 t_scan() {
+	local most
+
 	need_faults
 	quiet
 	each_of_ours scsi_mpath_ "a new device" "down_delete $h1" \
 		/sys/class/scsi_host/host1/scan "0 0 -" $h1
+	most=12
+	each_of_ours scsi_mpath_ "the first device" first_deleted \
+		/sys/class/scsi_host/host0/scan "0 0 0" $h0
 	loud
 }
 
@@ -217,7 +230,7 @@ given_up() {
 	grep -q "$h0: multipath: does not tell its size: not used until it is scanned" "$tmp/said"
 }
 t_late() {
-	local most=6 deep=2	# it takes its time to be given up
+	local most=3 deep=1	# it takes its time to be given up
 
 	need_faults
 	quiet
@@ -383,10 +396,13 @@ both_usable() {
 }
 
 # with_each_fault WHAT BEFORE COMMAND AFTER: each of the allocations of COMMAND
-# fails in turn, or forty of them. None of the three may start a program.
+# fails in turn, or, if not with FAULTS=all, forty of them. None of the three may start
+# a program.
 with_each_fault() {
 	local what=$1 before=$2 command=$3 after=$4 n=100000 total=0 step=0 left=0 rc
+	local several=40
 
+	[[ ${FAULTS:-} != all ]] || several=100000
 	# An allocation of bash's own may be the one that fails: it says so, and goes on.
 	(
 		exec 2>/dev/null 4>/proc/self/fail-nth
@@ -404,7 +420,7 @@ with_each_fault() {
 				fail "$what, fault $n: $h0 is $(state $h0), $h1 is $(state $h1)"
 			# The first time is for counting.
 			if ((step == 0)); then
-				total=$((n - left)) step=$((1 + total / 40)) n=1
+				total=$((n - left)) step=$((1 + total / several)) n=1
 				continue
 			fi
 			((left == 0)) || break
