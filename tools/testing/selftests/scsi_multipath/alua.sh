@@ -96,8 +96,8 @@ t_comes_back() {
 	policy numa
 }
 
-# standby_is_asked TIMES SECONDS: a path in standby is, in the time, by nobody's interval
-standby_is_asked() {
+# States are asked for often for 30 s, some 100 times, and then not less and less.
+t_waits() {
 	local n
 
 	echo 3600 >$probe_secs
@@ -105,19 +105,12 @@ standby_is_asked() {
 	ask_state $(p1)
 	wait_for 30 state_is $(p1) standby || fail "$(p1) is $(state $(p1))"
 	n=$(requests $(p1))
-	wait_for $2 requests_above $(p1) $((n + $1)) ||
-		fail "$(($(requests $(p1)) - n)) questions in $2 s"
+	wait_for 120 requests_above $(p1) $((n + 130)) ||
+		fail "$(($(requests $(p1)) - n)) questions"
 	alua $(p1) 0
 	wait_for 30 usable $(p1) || fail "$(p1) is $(state $(p1))"
 	echo 1 >$probe_secs
 }
-
-# With twice the time each time there would be seven questions in 30 s, and then one
-# in each second.
-t_soon() { standby_is_asked 50 60; }
-
-# States are asked for often for 30 s, some 100 times, and then not less and less.
-t_waits() { standby_is_asked 130 120; }
 
 # All groups in standby, and then one is not any more: I/O waits for it.
 t_all_standby() {
@@ -195,7 +188,6 @@ t_bound() {
 testcase t_words rig_alua "multipath_probe_secs takes 0 to 3600"
 testcase t_idle rig_alua "C13: an idle path's change is found"
 testcase t_comes_back rig_alua "C15: a path comes back from standby by itself"
-testcase t_soon rig_alua "C15: what has just been lost is asked for often"
 testcase t_waits rig_alua "C15: what is in standby for long is asked all the time"
 testcase t_all_standby rig_alua "C15: I/O waits for a group to leave standby"
 testcase t_explicit rig_alua "a group is activated when all are in standby"
