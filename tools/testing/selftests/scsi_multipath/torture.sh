@@ -7,7 +7,9 @@
 #
 #	SEED=N		of all that is drawn by lot; default 1
 #	MINUTES=N	how long; default 1
-#	MAX_PATHS=N	of a disk, 2 to 8; default 4
+#	MAX_PATHS=N	of a disk, 2 to 8; default 3
+#	SLACK_MS=N	what an I/O may take on a disk that has a path, besides what the model
+#			knows; default 45000, for a slow machine with all debugging
 #	RATE=N		I/Os a second of each job of fio; default 6, as with all debugging
 #			and software emulation 200 in all are what a machine can do
 #	HOOK=NAME	to see it fail. lie: take the last path of a disk that is to keep
@@ -47,7 +49,7 @@
 
 seed=${SEED:-1}
 minutes=${MINUTES:-1}
-max_paths=${MAX_PATHS:-4}
+max_paths=${MAX_PATHS:-3}
 rate=${RATE:-6}
 hook=${HOOK:-}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -58,7 +60,7 @@ bound=240
 # How long one I/O may take on a disk that has a path: what a slow machine makes of
 # it, and what it takes until the path that it was given to gives it back. Most paths
 # do that at once.
-slack_ms=45000
+slack_ms=${SLACK_MS:-45000}
 declare -A costs=(
 	# its time is over after 4 s, then the error handler is at work
 	[swallow]=15000
@@ -104,6 +106,8 @@ paths[a]=$hosts paths[b]=$hosts
 for head in "${lio[@]}"; do draw $((max_paths - 1)); paths[$head]=$((lot + 2)); done
 if type -p iscsid iscsiadm ip nsenter >/dev/null; then
 	kept+=(g) paths[g]=2
+else
+	note "no disk g, which is the one with a transport that blocks: no open-iscsi"
 fi
 
 #
@@ -524,6 +528,7 @@ has_paths() {
 
 	((${#d[@]} == $2))
 }
+has_no_path() { ! compgen -G "/sys/block/$1/multipath/sd*" >/dev/null; }
 parks_none() { local n=1; read -r n <"/sys/block/$1/mpath_parked"; ((n == 0)); }
 has_size() { local n; read -r n <"/sys/block/$1/size"; ((n == $2)); }
 
@@ -859,12 +864,16 @@ debug_settle() {
 	for l in a b; do well $l; done
 }
 
-# Disk f: all paths at once
+# Disk f: all paths at once, by means of these, or all by the same
 lose_all() {
-	local i jobs=()
+	local i jobs=() means=("$@")
 
+	one_of "$@"
+	i=$lot
+	draw 2
+	((lot)) || means=("$i")
 	for ((i = 1; i <= paths[f]; i++)); do
-		one_of "$@"
+		one_of "${means[@]}"
 		event "$lot f$i"
 		allow $lot $i
 		jobs+=("down $lot f $i")
@@ -907,6 +916,7 @@ drive_lost() {
 				one_of 300 900 86400
 				event "delay of $lot s"
 				delay "$lot" || wrong "disk f ($disk) is gone"
+				! has_no_path "$disk" || echo "re-timed" >>"$tmp/pending"
 				pause 5
 			done
 			lio_settle f
@@ -928,6 +938,7 @@ drive_lost() {
 				lose_all "${final_downs[@]}"
 				pause 10
 				f_alive
+				! has_no_path "$disk" || echo "ended" >>"$tmp/pending"
 				delay 0 ;;
 			2)	event "delay of 1 s"
 				delay 1
@@ -1506,6 +1517,7 @@ t_torture() {
 	: >"$tmp/events"
 	: >"$tmp/effects"
 	: >"$tmp/tally"
+	: >"$tmp/pending"
 	rm -f "$tmp"/{stop,enough,last,wrong,rest,rested.*}
 	refs=$(sd_refs)
 	for head in "${!paths[@]}"; do echo 0 >"$tmp/turn.$head"; done
@@ -1554,6 +1566,11 @@ t_torture() {
 		# Some may not matter at the time, but not each time.
 		((${f#* } < 10 || ${f% *})) || fail "'$p' has no effect"
 	done < <(effects)
+	for p in re-timed ended; do
+		f=$(grep -c $p "$tmp/pending" || :)
+		note "delayed removal was $p: $f times"
+		((minutes < 10)) || ok_if "delayed removal was $p" "$f > 0"
+	done
 	for head in "${kept[@]}"; do
 		read -r f least < <(awk -v head=$head '$1 == head { n += $2; least += $3 }
 			END { print n + 0, least + 0 }' "$tmp/tally")
