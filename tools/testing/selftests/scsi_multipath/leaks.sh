@@ -68,7 +68,7 @@ t_rounds() {
 	local i n=${ROUNDS:-100} seconds=1000 caches percpu slab start
 
 	# With all debugging there is no time for more than a few of all four kinds.
-	[[ ! -e /proc/lockdep ]] || n=${ROUNDS:-20} seconds=90
+	[[ ! -e /proc/lockdep ]] || n=${ROUNDS:-20} seconds=40
 	# what is kept for good after the first time
 	for i in {0..3}; do round "$i"; done
 	caches=$(bio_caches) percpu=$(percpu_kb) slab=$(slab_kb)

@@ -580,7 +580,7 @@ t_sense_formats() {
 # change each kind of answer, if that is asked for at all.
 enough=200
 t_fuzz() {
-	local first=${SEED:-1} n=${LIES:-40} seed names kind
+	local first=${SEED:-1} n=${LIES:-20} seed names kind
 	local -A changed=()
 
 	note "seeds $first to $((first + n - 1)), SEED and LIES set others"
