@@ -16,9 +16,8 @@
 
 h0=0:0:0:0 h3=3:0:0:0
 
-# rig_memory [ARGUMENT...]: of scsi_debug
 rig_memory() {
-	rig_debug on 4 "$@"
+	rig_debug on 4
 	wait_for 10 usable $h3
 }
 
@@ -102,26 +101,8 @@ t_submission() {
 	policy numa
 }
 
-# A clone that goes to another path needs its protection information anew.
-t_renewal() {
-	need_faults
-	find_code '^mpath_(requeue_work|resend_io|renew_clone)$'
-	policy round-robin
-	fio_start
-	faults_below 6
-	faults_on 50
-	lose_paths
-	note "$(faults_done $faults) objects were not to be had"
-	ok_if "objects that were not to be had" "$(faults_done $faults) > 2"
-	fio_stop
-	none_parked || fail "parked: $(parked)"
-	faults_off
-	policy numa
-}
-
 testcase t_clones rig_memory "B7, B14: no memory for clones, and paths fail"
 testcase t_nowait rig_memory "B11: no memory for clones of I/O that does not want to wait"
 testcase t_submission rig_memory "B14: no memory on the way to the driver"
-testcase t_renewal "rig_memory dif=1 dix=1" "B7: no memory for the protection information of clones"
 
 run_tests "$@"
