@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 
 T ?=
-export KSRC PATCH V K LIMIT N SEED MINUTES MAX_PATHS LIES KERNEL HOOK EVENTS DISKS LUNS CONFIG DEBS
+export KSRC PATCH V K LIMIT N SEED MINUTES MAX_PATHS SLACK_MS LIES KERNEL HOOK EVENTS DISKS LUNS CONFIG DEBS
 
 help:
 	@echo 'make run           build the kernel, boot it, and show a multipath disk that loses its paths'
