@@ -668,8 +668,10 @@ static DEVICE_ATTR_RO(mpath_numa_nodes);
 static ssize_t mpath_queue_depth_show(struct device *dev,
 				      struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%d\n",
-			  scsi_device_busy(sd_mpath_dev_to_smdev(dev)->sdev));
+	int busy = scsi_device_busy(sd_mpath_dev_to_smdev(dev)->sdev);
+
+	/* What ends while it is counted may be taken off without having been in. */
+	return sysfs_emit(buf, "%d\n", max(busy, 0));
 }
 static DEVICE_ATTR_RO(mpath_queue_depth);
 

@@ -23,16 +23,16 @@ h0=0:0:0:0 read=0x28
 kcsan=/sys/kernel/debug/kcsan
 has_kcsan() { [[ -e $kcsan ]]; }
 
-# Not reported: what sd has read of a device, which a rescan writes again, while commands
-# are made by it (sd_revalidate_disk(), sd_init_command()). So it is for any disk, and
-# what is written is what was there, if the device is the same.
+# Not reported: what sd has read of a device, which a rescan writes again while commands
+# are made by it. So it is for any disk, and what is written is what was there, if the
+# device is the same.
 quiet_kcsan() {
 	local f
 
 	echo blacklist >$kcsan
 	while read -r f; do
 		echo "!$f" >$kcsan
-	done < <(awk '$3 ~ /^sd_revalidate_disk(\.|$)/ { print $3 }' /proc/kallsyms)
+	done < <(awk '$3 ~ /^sd_(revalidate_disk|init_command)(\.|$)/ { print $3 }' /proc/kallsyms)
 }
 
 # loop NAME COMMAND...: over and over until $tmp/stop is there, and say how often.
