@@ -56,7 +56,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 # How long something may take that ends by itself, in seconds. It is no more than
 # what tells slow from stuck.
-bound=240
+bound=480
 # How long one I/O may take on a disk that has a path: what a slow machine makes of
 # it, and what it takes until the path that it was given to gives it back. Most paths
 # do that at once.
