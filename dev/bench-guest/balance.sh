@@ -18,13 +18,6 @@ set -eE -o pipefail
 trap 'echo "balance.sh: line $LINENO: $BASH_COMMAND: failed"' ERR
 mkdir -p "$tmp"
 
-# link NUMBER NETEM...: what comes from the target. A change would leave what it
-# does not name.
-link() {
-	nsenter --net="/run/netns/$iscsi_ns$1" tc qdisc del dev "mpath-t$1" root 2>/dev/null || :
-	nsenter --net="/run/netns/$iscsi_ns$1" tc qdisc add dev "mpath-t$1" root netem limit 10000 "${@:2}"
-}
-
 # KiB/s
 throughput() {
 	fio --output-format=json --name=load --filename="/dev/$(head_disk)" --direct=1 \
@@ -58,14 +51,14 @@ shares() {
 
 rig_iscsi on 2
 modprobe sch_netem
-for i in 1 2; do link $i rate 40mbit; done
+for i in 1 2; do iscsi_netem $i rate 40mbit; done
 first=$(alone 1)
 second=$(alone 2)
 note "equal links, each alone: $first and $second KiB/s"
 shares equal $((first + second))
 
-link 1 delay 30ms
-link 2 delay 0ms
+iscsi_netem 1 delay 30ms
+iscsi_netem 2 delay 0ms
 first=$(alone 1)
 second=$(alone 2)
 note "a slow link and a fast one, each alone: $first and $second KiB/s"

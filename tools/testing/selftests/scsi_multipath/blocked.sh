@@ -324,7 +324,7 @@ t_slow_answers() {
 	paths
 	echo 1 >$probe_secs
 	for i in 1 2; do
-		iscsi_slow $i 700
+		iscsi_netem $i delay 700ms
 		echo 2 >"$backstore/alua/tpg$i/alua_access_state"
 	done
 	start_reader
@@ -333,7 +333,7 @@ t_slow_answers() {
 		"$(cat "$backstore"/alua/tpg[12]/alua_access_state | sort -n | head -n 1) < 2"
 	echo 0 >$probe_secs
 	for i in 1 2; do
-		iscsi_slow $i 0
+		iscsi_netem $i
 		echo 0 >"$backstore/alua/tpg$i/alua_access_state"
 		ask_state "$(iscsi_hctl $i)"
 	done

@@ -133,12 +133,13 @@ iscsi_logout() { iscsi_node "$1" --logout >"$tmp/iscsiadm.log"; }
 # iscsi_link NUMBER up|down
 iscsi_link() { ip -n "$iscsi_ns$1" link set "mpath-t$1" "$2"; }
 
-# iscsi_slow NUMBER MS: each answer takes that much longer; 0 for as long as it was
-iscsi_slow() {
+# iscsi_netem NUMBER [NETEM...]: what comes from the target; as it was, without more. A
+# change would leave what it does not name.
+iscsi_netem() {
 	local tc=(nsenter --net="/run/netns/$iscsi_ns$1" tc qdisc)
 
 	"${tc[@]}" del dev "mpath-t$1" root 2>/dev/null || :
-	(($2 == 0)) || "${tc[@]}" add dev "mpath-t$1" root netem limit 10000 delay "$2ms"
+	(($# == 1)) || "${tc[@]}" add dev "mpath-t$1" root netem limit 10000 "${@:2}"
 }
 
 # The session with portal NUMBER, a directory. Its host is the one above.
