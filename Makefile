@@ -55,6 +55,7 @@ torture: tree
 faults: tree
 	@dev/build debug
 	@dev/guest run --kernel debug --memory 2G --name faults --timeout 7200 'cd /tests && FAULTS=all ./faults.sh'
+	@dev/guest scan-log build/logs/faults.serial.log
 
 fuzz: tree
 	@dev/fuzz
@@ -84,4 +85,4 @@ clean:
 	rm -rf build/lean build/debug build/modular build/plain* build/fast* build/kcsan build/uml build/mutants build/check build/clang build/commits build/kunit build/guest build/bench build/series* build/accel build/tsc-khz build/deb build/debian
 	@[ ! -e build/linux ] || git -C build/linux worktree prune
 
-.PHONY: help run test shell bench debian torture fuzz mutants deb series check-series tree refresh build clean
+.PHONY: help run test shell bench debian torture faults fuzz mutants deb series check-series tree refresh build clean

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""usage: bench-profile.py SYSTEM.MAP PREFIX GUEST-OUTPUT...
+"""usage: bench-profile.py SYSTEM.MAP PREFIX RESULTS GUEST-OUTPUT...
 
 Print what an I/O costs by function, on each disk and as a difference between
-disks. What the plugin wrote is in PREFIX-MODE.N, where MODE comes from the name
+disks. To RESULTS goes what the multipath disk adds to an I/O of 4 KiB, by what the
+functions are for: each that takes part in it must have its place in GROUPS. What
+the plugin wrote is in PREFIX-MODE.N, where MODE comes from the name
 of a guest's output, ...-MODE.out. That says by "##window NAME N"
 in which order the loads ran, each of N I/Os, and by "##symbol" what modules
 there were.
@@ -13,6 +15,18 @@ import bisect
 import collections
 import re
 import sys
+
+# What an I/O takes more on a disk over paths, and by which functions.
+GROUPS = {
+    "again": r"submit_bio.*|__submit_bio.*|blk_(start|finish|flush)_plug.*|__blk_flush_plug|bio_queue_enter|"
+             r"__bio_queue_enter|blk_(try_enter|queue)_.*|blk_queue_exit|blk_cgroup_bio_start|bio_clone_blkg_association|"
+             r"bio_associate_blkg.*|ktime_get.*|should_fail_bio|bio_check_.*|__rcu_read_.*|blk_throtl_.*|__cond_resched",
+    "clone": r"bio_alloc_.*|__?bio_clone|bio_init.*|bio_put.*|bio_uninit|bio_free|bio_reset|mempool_.*",
+    "end": r"bio_endio|__rq_qos_done_bio|blk_update_request|blk_mq_end_request.*|bio_advance.*|bio_integrity_.*",
+    "statistics": r"bio_(start|end)_io_acct.*|update_io_ticks|blk_account_io_.*|blk_mq_free_request|part_.*|jiffies.*",
+    "libmultipath": r"mpath_.*",
+    "scsi": r"__scsi_mpath_.*|scsi_mpath_.*|sd_mpath_.*|scsi_(queue_rq|mq_get_budget|mq_put_budget|done.*|complete)|sd_.*",
+}
 
 
 def read_symbols(lines):
@@ -76,6 +90,20 @@ def show(title, base, profile):
           f"{sum(profile.values()):8.1f}  all\n")
 
 
+def by_group(base, profile):
+    """What is added, by group; "others" are functions that have none."""
+    added = collections.Counter()
+    strange = []
+    for f in set(base) | set(profile):
+        diff = profile.get(f, 0) - base.get(f, 0)
+        name = re.sub(r"\.(constprop|isra|part|cold)\..*", "", f)
+        group = next((g for g, pattern in GROUPS.items() if re.fullmatch(pattern, name)), "others")
+        added[group] += diff
+        if group == "others" and abs(diff) >= 2:
+            strange.append(f"{f} ({diff:.1f})")
+    return added, strange
+
+
 def base_of(name):
     """What a load is compared with: on a plain disk; of two CPUs, on one."""
     load, disk = name.split(".", 1)
@@ -88,7 +116,7 @@ def main():
     with open(sys.argv[1]) as system_map:
         lines = system_map.readlines()
     profiles = {}
-    for output in sys.argv[3:]:
+    for output in sys.argv[4:]:
         profiles.update(read_guest(lines, sys.argv[2], output))
     print("Instructions per I/O")
     for name in sorted(profiles):
@@ -98,6 +126,16 @@ def main():
         base = base_of(name)
         if name != base:
             show(f"{name} over {base}", profiles[base], profiles[name])
+    with open(sys.argv[3], "a") as results:
+        for name in sorted(profiles):
+            if not re.match(r"(read|write)4k\.mpath\.", name):
+                continue
+            added, strange = by_group(profiles[base_of(name)], profiles[name])
+            if strange:
+                sys.exit(f"{name}: what is this for? {', '.join(strange)}")
+            for group in [*GROUPS, "others"]:
+                results.write(f"profile.{name.replace('.mpath', '')}.{group}\t{added[group]:.0f}\tinstructions\n")
+            results.write(f"profile.{name.replace('.mpath', '')}.all\t{sum(added.values()):.0f}\tinstructions\n")
 
 
 main()

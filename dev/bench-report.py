@@ -54,6 +54,27 @@ def cost(results):
     table(head, rows)
 
 
+def profile(results):
+    loads = tree(results, "profile")
+    if not loads:
+        return
+    titles = {
+        "again": "a second pass through submit_bio()",
+        "clone": "a clone: taken, set up, given back",
+        "end": "a second bio_endio()",
+        "statistics": "statistics: on the disk, less those on the path",
+        "libmultipath": "libmultipath",
+        "scsi": "SCSI",
+        "others": "others, none of which takes 2",
+        "all": "all",
+    }
+    cases = {f"{policy}, {load[:-2]}": {group: values.get(f"{policy}.{group}") for group in titles}
+             for policy in ("numa", "round-robin", "queue-depth") for load, values in loads.items()}
+    print("## Where the instructions go that are added to an I/O of 4 KiB\n")
+    table(["", *cases], [[title, *(number(values[group]) for values in cases.values())]
+                         for group, title in titles.items()])
+
+
 def cpus(results):
     loads = tree(results, "cpus")
     if not loads:
@@ -90,7 +111,8 @@ def failover(results):
         "known": "Of these: until the transport says that it is back, ms",
         "retried": "Reads that failed again on a path that does not get better",
     }
-    order = ("idle", "state", "delete", "unbind", "host", "blocked", "standby", "standby_long", "cut", "cut_qd",
+    counts = {"failover": "rounds", "recover": "returns"}
+    order = ("idle", "state", "delete", "unbind", "host", "blocked", "blocked_qd", "standby", "standby_long", "cut", "cut_qd",
              "timeout", "badread", "link", "link_long", "group")
     for part, title in titles.items():
         events = tree(results, part)
@@ -101,10 +123,10 @@ def failover(results):
         rows = []
         for event in sorted(events, key=order.index):
             rows.append([event] + [number(events[event].get(c)) for c in columns])
-            if part == "failover":
-                rows[-1] += [number(results.get(f"rounds.{event}.{kind}")) for kind in ("mpath", "dm")]
+            if part in counts:
+                rows[-1] += [number(results.get(f"{counts[part]}.{event}.{kind}")) for kind in ("mpath", "dm")]
         table(["event"] + [c.replace(".", ", ") for c in columns] +
-              (["rounds", "rounds, dm"] if part == "failover" else []), rows)
+              (["rounds", "rounds, dm"] if part in counts else []), rows)
     for name, what in ("died", "the guest died"), ("lost", "the path did not come back"):
         for event, values in tree(results, name).items():
             print(f"With dm-multipath {what} in {values['dm']} rounds of {event}.\n")
@@ -146,7 +168,7 @@ def main():
         name, value, _ = line.split("\t")
         results[name] = value
     print("# Figures\n")
-    for part in (cost, cpus, memory, failover, balance, scale):
+    for part in (cost, profile, cpus, memory, failover, balance, scale):
         part(results)
         made = folder / f"{part.__name__}.made"
         if made.exists():

@@ -6,11 +6,14 @@
 # Is what users meet documented?  FILEs are the sources of the series, below ROOT;
 # TREE is the kernel with the series.  Prints what is missing, or is described and
 # not there: files in sysfs, module parameters, states, policies, events,
-# tracepoints, and what the log may say.
+# tracepoints, and what the log may say.  Is the table of tools what its test has made
+# of it, and does that test follow each part of the section on moving a system?
 
 import re
 import sys
 from pathlib import Path
+
+import debian_tools
 
 root, tree = Path(sys.argv[1]), Path(sys.argv[2])
 sources = {f: (root / f).read_text() for f in sys.argv[3:]}
@@ -159,17 +162,33 @@ def messages():
 
 def check_messages():
     text = ' '.join(guide.replace('``', ' ').split())
-    count = 0
+    patterns = []
     for source, message in messages():
-        count += 1
         # Of a name at the beginning, where there is one, nothing is asked.
         words = re.sub(r'^(?:%s: )+', '', message)
         parts = re.split(r'%[-#0-9.*]*(?:ll|l|z)?[a-zA-Z]', words)
         pattern = r'\S(?:.{0,60}?\S)??'.join(re.escape(' '.join(p.split(' '))) for p in parts)
+        patterns.append(pattern)
         if not re.search(pattern, text):
             print(f'{source}: "{message}" is not in {guide_file}')
-    if not count:
+    if not patterns:
         print('no message was found: this has to be brought up to date')
+    shown = re.search(r'^Messages in the log\n=+\n(.*?)^[^\n]+\n===', guide, re.S | re.M)[1]
+    for terms in re.findall(r'^``.*?``$', shown, re.S | re.M):
+        for term in re.findall(r'``(.*?)``', terms, re.S):
+            if not any(re.search(pattern, ' '.join(term.split())) for pattern in patterns):
+                print(f'{guide_file}: nothing says "{term}"')
+
+
+def check_debian():
+    tools = 'Documentation/scsi/scsi-multipath-tools.txt'
+    if (root / tools).read_text() != debian_tools.table():
+        print(f'{tools} is not what dev/debian_tools.py makes')
+    moving = re.search(r'^Moving from dm-multipath and back\n=+\n(.*?)^[^\n]+\n===', guide, re.S | re.M)[1]
+    followed = (root / 'dev/debian.py').read_text()
+    for part in re.findall(r'^(.+)\n---+$', moving, re.M):
+        if f'follow("{part}")' not in followed:
+            print(f'dev/debian.py does not follow "{part}"')
 
 
 check_sysfs()
@@ -177,3 +196,4 @@ check_parameters()
 check_words()
 check_states()
 check_messages()
+check_debian()

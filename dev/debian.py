@@ -35,6 +35,8 @@ IMAGE = f"{DIR}/disk.raw?offset=1048576"
 SYSTEM = ("disk", "0x5000c50015ea71ac", "SYSTEM")
 DATA = ("data", "0x5000c50015ea71ad", "DATA")
 DATA_SIZE = 1 << 30
+# A disk with ALUA, as options of scsi_debug.
+ALUA_DISK = "vpd_use_hostno=0 dev_size_mb=64"
 ROOT_WORDS = "root=UUID=6d70617a-6d70-6174-6873-000000000001 ro"
 
 # An emulated machine beside others may take this many seconds for what takes a
@@ -364,6 +366,12 @@ def by_id():
     return found
 
 
+def node_links(disk):
+    """The links of a disk in /dev/disk/by-id."""
+    guest.run("udevadm settle")
+    return {link for link in guest.run(f"udevadm info -q symlink /dev/{disk}").split() if "/by-id/" in link}
+
+
 def same_links(what, rules="all"):
     """The links that these rules make, at boot and when they are asked to, are those of a plain disk."""
     atboot = by_id() if rules == "all" else None
@@ -432,6 +440,11 @@ def _():
 @test("udev gives its disks their names")
 def _():
     same_links("plain")
+    guest.run(f"modprobe scsi_debug {ALUA_DISK}")
+    disk = "/sys/bus/pseudo/devices/adapter0/host*/target*/*:*/block/*"
+    guest.wait(f"[ -e {disk} ]")
+    links["alua"] = node_links(guest.run(f"basename {disk}"))
+    guest.run("rmmod scsi_debug")
 
 
 @test("without the rules of sg3-utils they have names as well")
@@ -498,11 +511,16 @@ done""")
 
 @test("with MODULES=dep the initramfs has what it needs if it is told the driver of the hosts")
 def _():
+    image = f"/boot/dep.img-{guest.run('uname -r')}"
     guest.run("cp -a /etc/initramfs-tools /run/; sed -i s/^MODULES=.*/MODULES=dep/ /run/initramfs-tools/initramfs.conf\n"
-              "cat /sys/class/scsi_host/host*/proc_name | sort -u >>/run/initramfs-tools/modules\n"
-              "mkinitramfs -d /run/initramfs-tools -o /run/dep.img")
-    has_modules("/run/dep.img")
-    guest.run("rm -r /run/dep.img /run/initramfs-tools")
+              "for m in /sys/class/scsi_host/host*/device/../driver/module; do\n"
+              "	[ ! -e $m ] || basename $(readlink -f $m)\ndone | sort -u >>/run/initramfs-tools/modules\n"
+              f"mkinitramfs -d /run/initramfs-tools -o {image}")
+    has_modules(image)
+    guest.end()
+    boot_again("always", [0, 1], initrd="dep.img")
+    root_is(head("SYSTEM"), 2)
+    guest.run(f"rm {image}")
 
 
 @test("udev gives the disk over two paths the same names, and none leads to a path")
@@ -588,16 +606,25 @@ def _():
     diag(f"the slowest I/O took {slowest(0)} ms with both adapters")
     counters = f"/sys/block/{disk}/mpath_{{waited,refused,outage_ms}}"
     guest.run(f"for f in {counters}; do echo 0 >$f; done")
+    before = {d: node_links(head(d)) for d in ("SYSTEM", "DATA")}
+
+    def same_names(when):
+        found = {d: node_links(head(d)) for d in before}
+        if found != before:
+            raise Failed(f"{when} the links are {found}, and were {before}")
+
     for port in 0, 1:
         first, start = rounds(), time.monotonic()
         guest.unplug(port)
         usable(disk, 1)
+        same_names(f"without adapter {port}")
         diag(f"adapter {port} is out, which took {(time.monotonic() - start) * 1000:.0f} ms")
         another_round()
         diag(f"the slowest I/O meanwhile, and with the other one alone, took {slowest(first)} ms")
         first = rounds()
         guest.plug(port)
         usable(disk, 2)
+        same_names(f"with adapter {port} again")
         # The paths are numbered anew; both carry I/O.
         guest.run(f"for p in /sys/block/{disk}/multipath/*; do echo 0 >$p/mpath_ios; done")
         guest.wait(f"! grep -qx 0 /sys/block/{disk}/multipath/*/mpath_ios")
@@ -622,12 +649,6 @@ def _():
         alone(port)
     boot_again("always", [0, 1])
     root_is(head("SYSTEM"), 2)
-
-
-def node_links(disk):
-    """The links of a disk in /dev/disk/by-id."""
-    guest.run("udevadm settle")
-    return {link for link in guest.run(f"udevadm info -q symlink /dev/{disk}").split() if "/by-id/" in link}
 
 
 @test("looked at without a usable path the disk loses its links, until udev looks again, as the guide's rule makes it")
@@ -798,7 +819,7 @@ def _():
 @test("a disk with ALUA is native multipath while those without stay with dm-multipath, as the guide says")
 def _():
     guest.run("echo scsi_debug >/etc/modules-load.d/test.conf\n"
-              "echo options scsi_debug vpd_use_hostno=0 add_host=3 dev_size_mb=64 >/etc/modprobe.d/test.conf")
+              f"echo options scsi_debug {ALUA_DISK} add_host=3 >/etc/modprobe.d/test.conf")
     follow("Some disks stay with dm-multipath")
     mounted(["disk", "disk", "mpath"])
     disk = guest.run("cat /sys/class/scsi_mpath_disk/*/disk")
@@ -807,6 +828,9 @@ def _():
     paths = guest.run("multipathd show paths raw format %d").split()
     if disk in paths or len(paths) != 4:
         raise Failed(f"{disk} is multipath, and multipathd has {paths}")
+    found = node_links(disk)
+    if not found or found != links["alua"]:
+        raise Failed(f"the links are {found}, and {links['alua']} without multipath")
     guest.run(f"pvcreate -qq -f -y /dev/{disk}; pvremove -qq /dev/{disk}\n"
               f"mkfs.ext4 -q /dev/{disk}; mount /dev/{disk} /mnt; cp /var/tmp/file /mnt; umount /mnt\n"
               f"echo 3 >/proc/sys/vm/drop_caches; mount /dev/{disk} /mnt; cmp /var/tmp/file /mnt/file; umount /mnt\n"
@@ -818,6 +842,10 @@ def _():
     wwid = "3" + DATA[1][2:]
     guest.run(f"sed -i 's,^UUID={UUID} ,/dev/mapper/{wwid}-part1 ,' /etc/fstab")
     follow("From dm-multipath")
+    guest.run("lsinitramfs /boot/initrd.img-$(uname -r) >/run/initrd.list\n"
+              "! grep -E 'multipathd|dm-multipath|etc/multipath' /run/initrd.list")
+    guest.end()
+    boot_as_installed()
     mounted(["disk"])
     for disk in "SYSTEM", "DATA":
         usable(head(disk), 2)

@@ -57,8 +57,10 @@
 #define MPATH_BACKOFF_URGENT	msecs_to_jiffies(300)
 /* A path that fails again this soon after a good test was not good. */
 #define MPATH_TRUST_TIME	(10 * HZ)
-/* Tests that fail for so long mean that nothing is under way. */
+/* Tests that fail for so long mean that nothing is under way ... */
 #define MPATH_DEGRADED_TIME	(30 * HZ)
+/* ... and may be further apart then. */
+#define MPATH_BACKOFF_DEGRADED	HZ
 
 /*
  * The target may be about to make something better of a path that is in standby
@@ -244,7 +246,8 @@ static struct mpath_device *mpath_next_path(struct mpath_head *head,
 }
 
 /* Among the best paths the one to the port with least to do. */
-static struct mpath_device *mpath_least_busy_path(struct mpath_head *head)
+static noinline struct mpath_device *
+mpath_least_busy_path(struct mpath_head *head)
 {
 	unsigned int rank, active, best_rank = UINT_MAX, best_active = UINT_MAX;
 	struct mpath_device *path, *best = NULL;
@@ -264,7 +267,8 @@ static struct mpath_device *mpath_least_busy_path(struct mpath_head *head)
 	return best;
 }
 
-static struct mpath_device *mpath_select_rr(struct mpath_head *head)
+/* What is not the default is not to cost those that take that. */
+static noinline struct mpath_device *mpath_select_rr(struct mpath_head *head)
 {
 	unsigned int *cursor = raw_cpu_ptr(head->cursor);
 	struct mpath_device *path;
@@ -276,15 +280,11 @@ static struct mpath_device *mpath_select_rr(struct mpath_head *head)
 	return path;
 }
 
-static struct mpath_device *mpath_select_numa(struct mpath_head *head)
+static noinline struct mpath_device *
+mpath_choose_numa(struct mpath_head *head, int node)
 {
-	int node = numa_node_id();
 	struct mpath_device *path;
 	unsigned int generation;
-
-	path = rcu_dereference(head->current_path[node]);
-	if (likely(path) && mpath_state_is_usable(READ_ONCE(path->state)))
-		return path;
 
 	/* before the states are read; pairs with mpath_changed() */
 	generation = smp_load_acquire(&head->generation);
@@ -299,6 +299,17 @@ static struct mpath_device *mpath_select_numa(struct mpath_head *head)
 	if (READ_ONCE(head->generation) != generation)
 		RCU_INIT_POINTER(head->current_path[node], NULL);
 	return path;
+}
+
+static struct mpath_device *mpath_select_numa(struct mpath_head *head)
+{
+	int node = numa_node_id();
+	struct mpath_device *path;
+
+	path = rcu_dereference(head->current_path[node]);
+	if (likely(path) && mpath_state_is_usable(READ_ONCE(path->state)))
+		return path;
+	return mpath_choose_numa(head, node);
 }
 
 static struct mpath_device *mpath_select(struct mpath_head *head)
@@ -595,7 +606,7 @@ static void mpath_changed(struct mpath_head *head)
 
 	/* Whoever sees the new generation also sees what led to it. */
 	smp_store_release(&head->generation, head->generation + 1);
-	smp_mb(); /* see mpath_select_numa() */
+	smp_mb(); /* see mpath_choose_numa() */
 	for_each_node(node)
 		RCU_INIT_POINTER(head->current_path[node], NULL);
 
@@ -724,9 +735,11 @@ static unsigned long mpath_next_backoff(const struct mpath_device *path,
  */
 static unsigned long mpath_longest_wait(const struct mpath_device *path)
 {
+	unsigned long wait = MPATH_BACKOFF_URGENT;
+
 	if (time_after(jiffies, path->failed_at + MPATH_DEGRADED_TIME))
-		return MPATH_BACKOFF_MAX;
-	return max(path->backoff, MPATH_BACKOFF_URGENT);
+		wait = MPATH_BACKOFF_DEGRADED;
+	return max(path->backoff, wait);
 }
 
 /*
@@ -905,7 +918,9 @@ static void mpath_end_acct(struct mpath_io *io, struct bio *bio)
 	part_stat_unlock();
 }
 
-static void mpath_end_io(struct mpath_io *io, blk_status_t status)
+/* Each I/O ends here, and nearly each from mpath_end_clone(). */
+static __always_inline void mpath_end_io(struct mpath_io *io,
+					 blk_status_t status)
 {
 	struct bio *bio = io->clone.bi_private;
 
@@ -1024,7 +1039,9 @@ static void mpath_end_clone(struct bio *clone)
 	mpath_put_path(path);
 }
 
-static void mpath_send(struct mpath_device *path, struct mpath_io *io)
+/* Each I/O comes by here, and nearly each but once. */
+static __always_inline void mpath_send(struct mpath_device *path,
+				       struct mpath_io *io)
 {
 	struct bio *clone = &io->clone, *bio = clone->bi_private;
 
@@ -1049,8 +1066,9 @@ static void mpath_send(struct mpath_device *path, struct mpath_io *io)
 	clone->bi_end_io = mpath_end_clone;
 
 	trace_mpath_select(path, bio, io->tries);
-	trace_block_bio_remap(clone, disk_devt(bio->bi_bdev->bd_disk),
-			      bio->bi_iter.bi_sector);
+	if (trace_block_bio_remap_enabled())
+		trace_block_bio_remap(clone, disk_devt(bio->bi_bdev->bd_disk),
+				      bio->bi_iter.bi_sector);
 	submit_bio_noacct(clone);
 }
 

@@ -993,13 +993,19 @@ static void mpath_kunit_backoff(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, path->backoff, MPATH_BACKOFF_URGENT);
 	path->failed_at = jiffies - MPATH_DEGRADED_TIME - 1;
 	for (i = 0; i < 10; i++) {
-		expected = min(2 * expected, (unsigned long)MPATH_BACKOFF_MAX);
+		expected = min(2 * expected,
+			       (unsigned long)MPATH_BACKOFF_DEGRADED);
 		mpath_path_tested(path, BLK_STS_IOERR);
 		KUNIT_EXPECT_EQ(test, path->backoff, expected);
 	}
+	KUNIT_EXPECT_EQ(test, path->backoff,
+			(unsigned long)MPATH_BACKOFF_DEGRADED);
+	/* It passes tests and fails again and again. */
+	for (i = 0; i < 10; i++) {
+		mpath_path_tested(path, BLK_STS_OK);
+		mpath_kunit_fail(path);
+	}
 	KUNIT_EXPECT_EQ(test, path->backoff, (unsigned long)MPATH_BACKOFF_MAX);
-	/* It has passed a test and failed again. */
-	path->failed_at = jiffies;
 	mpath_path_tested(path, BLK_STS_IOERR);
 	KUNIT_EXPECT_EQ(test, path->backoff, (unsigned long)MPATH_BACKOFF_MAX);
 	mod_delayed_work(mpath_test_wq, &path->test_work, 1000 * HZ);

@@ -12,7 +12,8 @@
 #
 #	failover	the slowest read
 #	gap		the longest time without one that ends
-#	recover		from the path's return until it has carried 10 I/Os
+#	recover		from the path's return until it has carried 10 I/Os; not of what
+#			is lost
 #	detected	from the event until the transport says that it has noticed
 #	known		from the path's return until the transport says so
 #	retried		not ms: how often reads of users failed on the path again,
@@ -32,6 +33,8 @@ cd /tests || exit
 . ./means.sh
 # shellcheck source-path=SCRIPTDIR/../../tools/testing/selftests/scsi_multipath source=iscsi.sh
 . ./iscsi.sh
+# Whatever the host does, time is not lost here.
+slowness=1
 set -eE -o pipefail
 trap 'echo "failover.sh: line $LINENO: $BASH_COMMAND: failed"' ERR
 
@@ -111,14 +114,14 @@ is_used() {
 	wait_for 60 carries "$1" $((ios + 10))
 }
 
-# sd sets a disk offline that has left too many commands unanswered. Who has it below
-# dm-multipath has to set it running by hand.
-wait_until_used() {
+# used_by_itself HCTL: sd sets a disk offline that has left too many commands unanswered.
+# Who has it below dm-multipath has to set it running by hand.
+used_by_itself() {
 	! is_used "$1" || return 0
 	if [[ $kind == dm ]]; then
 		raw lost 1
 		echo running >"$(sdev "$1")/state"
-		! is_used "$1" || return 0
+		! is_used "$1" || return 1
 	fi
 	fail "$1 is not used: $(tail -n 3 "$tmp/fio.err") $(state "$1")"
 }
@@ -163,7 +166,7 @@ away() {
 	case $1 in
 	*_long) echo 40 ;;
 	cut*) echo 10 ;;
-	blocked) echo 6 ;;
+	blocked*) echo 6 ;;
 	badread) echo 13 ;;
 	timeout) echo 18 ;;
 	*) echo 2 ;;
@@ -197,7 +200,7 @@ rig() {
 		echo $latency >"$debug_driver/ndelay"
 		for h in 1:0:0:0 2:0:0:0; do echo 1 >"$(sdev $h)/delete"; done
 		all=(0:0:0:0 3:0:0:0) ;;
-	cut*|blocked)
+	cut*|blocked*)
 		rig_storage
 		rig_iscsi "$mode" 2
 		for i in 1 2; do iscsi_wait_for $i "$([[ $1 == cut* ]] && echo 5 || echo 120)"; done
@@ -310,14 +313,14 @@ burst() {
 		h=${all[1]}
 		for used in "${all[@]}"; do
 			[[ $event == group && $used == "${all[2]}" ]] && break
-			wait_until_used "$used"
+			used_by_itself "$used" || :
 		done
 		nap "$(rest "$event")"
 		from=$(now)
 		echo "##round $((have + round + 1))"
 		take down "$event" "$h"
 		case $event in
-		cut*|blocked) timed detected sdev_is '!running' "$h" ;;
+		cut*|blocked*) timed detected sdev_is '!running' "$h" ;;
 		badread)
 			nap_until $((from + 1000))
 			errors=$(users_errors "$h") ;;
@@ -334,14 +337,12 @@ burst() {
 		up=$(now)
 		take up "$event" "$h"
 		case $event in
-		cut*|blocked) from=$up timed known sdev_is running "$h" ;;
+		cut*|blocked*) from=$up timed known sdev_is running "$h" ;;
 		esac
 		back=$(now)
-		if is_used "$h"; then
+		if used_by_itself "$h"; then
 			back=$(now)
 			[[ $event == idle ]] || raw recover $((back - up))
-		else
-			wait_until_used "$h"
 		fi
 		echo "$from $up $back" >>"$tmp/windows"
 	done

@@ -243,9 +243,11 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 	if (scsi_host_in_recovery(sdev->host))
 		return MPATH_BLOCKED;
 
-	if (!scsi_mpath_knows_alua(sdev))
+	if (!scsi_device_tpgs(sdev))
 		return MPATH_OPTIMIZED;
 	/* Better than nothing, but there may be paths that are known to be good. */
+	if (!scsi_mpath_knows_alua(sdev))
+		return MPATH_NONOPTIMIZED;
 	if (!READ_ONCE(smdev->state_known))
 		return READ_ONCE(smdev->state_over) ? MPATH_NONOPTIMIZED :
 						      MPATH_UNKNOWN;

@@ -282,10 +282,10 @@ static void scsi_mpath_test_path_state(struct kunit *test)
 	smdev.state_known = false;
 	sdev->handler = &scsi_mpath_test_other_handler;
 	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev.path, &preferred),
-			MPATH_OPTIMIZED);
+			MPATH_NONOPTIMIZED);
 	sdev->handler = NULL;
 	KUNIT_EXPECT_EQ(test, scsi_mpath_path_state(&smdev.path, &preferred),
-			MPATH_OPTIMIZED);
+			MPATH_NONOPTIMIZED);
 
 	/* A target without ALUA has no access states, whatever is there. */
 	sdev->handler = &scsi_mpath_test_handler;

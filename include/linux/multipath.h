@@ -46,8 +46,8 @@ enum mpath_iopolicy {
  *
  * The order matters. The first two states take I/O, the better one first. The
  * next group does not, but something is under way that may bring the path
- * back, so that I/O waits for it. From the rest a path comes back only when
- * somebody does something about it.
+ * back, so that I/O waits for it. Of the rest nobody knows whether, and when,
+ * they come back: I/O waits for a limited time then, if at all.
  *
  * @MPATH_OPTIMIZED: takes I/O at full speed
  * @MPATH_NONOPTIMIZED: takes I/O, at a price

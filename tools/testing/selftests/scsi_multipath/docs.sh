@@ -27,7 +27,11 @@ declare -A endless=(
 # What the text says that has to be done before.
 declare -A before=(
 	['grep . /sys/class/iscsi_connection/connection*/{recv,ping}_tmo']=log_in_again
+	['sg_inq /dev/bsg/3:0:0:0 | grep -o TPGS=.']=without_alua
+	['sg_vpd --page=di /dev/bsg/3:0:0:0']=with_alua
 )
+without_alua() { echo 1 >$debug_driver/vpd_use_hostno; }
+with_alua() { echo 0 >$debug_driver/vpd_use_hostno; }
 
 parse() {
 	need_guide
@@ -35,11 +39,15 @@ parse() {
 	awk -f "$(dirname "$0")/guide.awk" "$guide" >"$tmp/shown"
 }
 
-# What a command prints, but for numbers, ids, and how it is spaced.
+# What a command prints, but for ids, how it is spaced, and numbers, if one is not all
+# of a line, or the value of something.
 form() {
 	local text
 
-	text=$(sed -E 's/\b(naa|eui)\.[0-9a-f]+/\1.0/g; s/[0-9]+/0/g' | tr -s ' \t\n' ' ')
+	text=$(sed -E '
+		s/\b(naa|eui)\.[0-9a-f]+/\1.0/g
+		/^ *[0-9]+$/b
+		s/(^|[^=:0-9])[0-9]+/\10/g' | tr -s ' \t\n' ' ')
 	text=${text# }
 	echo "${text% }"
 }
@@ -239,7 +247,12 @@ log_in_again() {
 	done
 }
 
-t_iscsi() { run_section "Timers of the transport"; }
+t_iscsi() {
+	local i
+
+	run_section "Timers of the transport"
+	for i in 1 2; do is "timers of session $i" "2 3 120" "$(iscsi_timers $i)"; done
+}
 
 # Nor is it by commands that open-iscsi gets these.
 t_iscsid_conf() {

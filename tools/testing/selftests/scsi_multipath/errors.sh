@@ -50,7 +50,7 @@ try() {
 # The four tables have all host bytes of a command that has not been aborted, all
 # statuses, and all sense keys (SPC-5, 4.4), with those of their codes that are
 # looked at: by the midlayer, sd, or the device handler. But for those of zones, which
-# these disks have not; and for a group that is in transition, see alua.sh and lies.sh.
+# these disks have not; and for a group that is in transition, see t_transitioning of paths.sh.
 
 # The path's: another one is tried at once.
 path_errors="
@@ -68,6 +68,7 @@ path_errors="
 00 2 2 4 3	manual intervention
 00 2 2 3a 0	no medium
 00 2 2 4 24	depopulation
+00 2 2 4 25	depopulation restore
 00 2 5 25 0	no such logical unit
 00 2 9 0 0	vendor specific
 00 2 c 0 0	equal
@@ -119,6 +120,8 @@ issuers_errors="
 00 2 5 22 0	$read	EREMOTEIO	invalid function
 00 2 5 24 0	$read	EREMOTEIO	invalid field in CDB
 00 2 5 26 0	$read	EREMOTEIO	invalid parameter
+00 2 5 27 0	$write	EREMOTEIO	write protected, an illegal request
+00 2 3 13 0	$read	ENODATA		no address mark
 00 2 5 10 1	$write	EILSEQ		guard check failed, found by the host
 00 2 7 27 0	$write	EREMOTEIO	write protected
 00 2 7 27 7	$write	ENOSPC		no space left
@@ -130,7 +133,9 @@ issuers_errors="
 00 2 b 10 1	$read	EILSEQ		guard check failed
 00 2 b 10 2	$read	EILSEQ		application tag check failed
 00 2 b 10 3	$read	EILSEQ		reference tag check failed
+00 2 b 2e 1	$read	ETIME		duration limit, not begun
 00 2 b 2e 2	$read	ETIME		duration limit
+00 2 b 2e 3	$read	ETIME		duration limit, in recovery
 00 2 f 55 a	$read	ETIME		duration limit, completed
 00 18 0 0 0	$read	EBADE		reservation conflict
 00 18 0 0 0	$write	EBADE		reservation conflict"
@@ -190,7 +195,8 @@ passing_errors="
 00 2 6 3f 3	INQUIRY data changed
 00 2 6 3f e	LUNs changed
 00 2 b 0 0	command aborted
-00 2 b 44 0	internal target failure"
+00 2 b 44 0	internal target failure
+00 2 b 4b 3	ACK/NAK timed out"
 
 t_passing_errors() {
 	local host status key asc ascq name op
@@ -210,6 +216,18 @@ t_passing_errors() {
 		is "queuecommand $name: left of the rule" 0 "$(rule_left $h0 1 $read)"
 		is "queuecommand $name: the issuer sees" none "$got"
 		is "queuecommand $name: failovers" 0 "$moved"
+	done
+	# From then on its commands are shorter.
+	for op in $read $write; do
+		name="invalid operation code"
+		try $op "2 -1 $op 0 0 2 5 0x20 0"
+		is "$name, $op: left of the rule" 0 "$(rule_left $h0 2 $op)"
+		is "$name, $op: the issuer sees" none "$got"
+		is "$name, $op: failovers" 0 "$moved"
+		is "$name, $op: state of the path" optimized "$(state $h0)"
+		down_delete $h0
+		up_delete $h0
+		wait_for 20 usable $h0 || fail "$h0 is $(state $h0)"
 	done
 }
 

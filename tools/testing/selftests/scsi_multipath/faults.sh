@@ -104,7 +104,7 @@ each_of_ours() {
 # each_to_depth DEPTH HOWMANY PART...: or so many of them
 each_to_depth() {
 	local depth=$1 part=$3 what=$4 before=$5 file=$6 word=$7 h=$8 n total step
-	local hits=0 plain=0 unlinked=0
+	local hits=0 plain=0 unlinked=0 unbound=0
 
 	# Some kernels have more of the calls of the allocation itself on the stack.
 	for ((total = 0; total == 0; depth += 2)); do
@@ -121,8 +121,9 @@ each_to_depth() {
 	done
 	faults_off
 	note "$what: $hits of some $total allocations below $part* have failed:" \
-		"a plain disk $plain, without a link $unlinked"
+		"a plain disk $plain, without a link $unlinked, no driver $unbound"
 	ok_if "faults" "hits > 0"
+	[[ ! ${by_sd:-} ]] || ok_if "sd has given up" "unbound > 0"
 }
 one_fault() {
 	$before
@@ -136,6 +137,7 @@ survives() {
 	local what="fault $n of $what"
 
 	[[ -d $(sdev $h) ]] || fail "$what: there is no $h"
+	[[ ! ${by_sd:-} ]] || is_bound $h || { unbound=$((unbound + 1)); up_unbind $h; }
 	wait_for 20 is_bound $h || fail "$what: $h has no driver"
 	wait_for 20 has_disk $h || fail "$what: $h has no disk"
 	[[ $(state $h) != gone ]] || { plain=$((plain + 1)); plain_disk; }
@@ -183,7 +185,7 @@ first_unbound() {
 	wait_for 10 no_disk || fail "the disk stays"
 }
 t_bind() {
-	local part
+	local part most by_sd
 
 	need_faults
 	quiet
@@ -191,6 +193,9 @@ t_bind() {
 		each_of_ours $part "the first path" first_unbound $bind $h0 $h0
 		each_of_ours $part "another path" "down_unbind $h0" $bind $h0 $h0
 	done
+	# sd's own, after which it has no disk, and undoes what we have done
+	most=30 by_sd=1
+	each_of_ours sd_probe "a path, by sd" "down_unbind $h0" $bind $h0 $h0
 	loud
 }
 
@@ -201,12 +206,14 @@ first_deleted() {
 	wait_for 10 no_disk || fail "the disk stays"
 }
 t_scan() {
-	local most
+	local part most
 
 	need_faults
 	quiet
-	each_of_ours scsi_mpath_ "a new device" "down_delete $h1" \
-		/sys/class/scsi_host/host1/scan "0 0 -" $h1
+	for part in scsi_mpath_ alua_; do
+		each_of_ours $part "a new device" "down_delete $h1" \
+			/sys/class/scsi_host/host1/scan "0 0 -" $h1
+	done
 	most=12
 	each_of_ours scsi_mpath_ "the first device" first_deleted \
 		/sys/class/scsi_host/host0/scan "0 0 0" $h0
@@ -247,7 +254,7 @@ t_works() {
 	need_faults
 	quiet
 	echo 1 >$probe_secs
-	for part in scsi_mpath_ mpath_; do
+	for part in scsi_mpath_ mpath_ alua_; do
 		find_code "^$part"
 		faults_below 32
 		faults_on 50
@@ -505,5 +512,6 @@ testcase t_scan rig_faults "A1, A2, A17: memory runs out as a device is found"
 testcase t_works rig_faults "A17, C13: memory runs out as our works look at paths"
 testcase t_sysfs rig_faults \
 	"A17, C13: memory runs out as files are read and written, and devices looked at"
+testcase t_kmemleak rig_none "A2, A10: no leaks"
 
 run_tests "$@"

@@ -165,10 +165,11 @@ elapsed() { echo $(((${EPOCHREALTIME/./} - ${1/./}) / 1000)); }
 exec {never}<> <(:)
 nap() { read -r -t "$1" -u "$never" || :; }
 
-# wait_for SECONDS COMMAND...: until the command succeeds; three times as long on a
-# machine that is emulated by a busy one
+# A machine that is emulated by a busy one may take so many times as long.
+slowness=3
+# wait_for SECONDS COMMAND...: until the command succeeds
 wait_for() {
-	local deadline=$((${EPOCHREALTIME/./} + $1 * 3000000))
+	local deadline=$((${EPOCHREALTIME/./} + $1 * slowness * 1000000))
 	shift
 
 	until "$@"; do

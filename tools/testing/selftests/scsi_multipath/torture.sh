@@ -1051,10 +1051,11 @@ writes() {
 			event "queue_depth of $head$i: $lot"
 			# scsi_debug looks at hosts for that which are only just being added.
 			[[ $head == [ab] ]] || set_sdev $head $i queue_depth $lot ;;
-		12)	one_of 8 128 1024
-			event "optimal_sectors of the target of $head: $lot"
+		12)	one_of 16 128 1024
+			event "max_write_same_len of the target of $head: $lot"
 			[[ $head == [ab] ]] || {
-				echo $lot >"${back[$head]}/attrib/optimal_sectors"
+				echo $lot >"${back[$head]}/attrib/max_write_same_len" ||
+					wrong "it is refused"
 				shake_rescan $head $i
 			} ;;
 		esac 2>/dev/null
