@@ -1039,7 +1039,7 @@ static void mpath_end_clone(struct bio *clone)
 	mpath_put_path(path);
 }
 
-/* Each I/O comes by here, and nearly each but once. */
+/* Each I/O comes by here, and nearly each but once: it is not to be called. */
 static __always_inline void mpath_send(struct mpath_device *path,
 				       struct mpath_io *io)
 {
@@ -1129,7 +1129,8 @@ unlock:
 	return true;
 }
 
-static void mpath_submit_io(struct mpath_head *head, struct mpath_io *io)
+static __always_inline void mpath_submit_io(struct mpath_head *head,
+					    struct mpath_io *io)
 {
 	struct mpath_device *path;
 	unsigned int generation;
