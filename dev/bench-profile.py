@@ -102,7 +102,7 @@ def by_group(base, profile):
         name = re.sub(r"\.(constprop|isra|part|cold)\..*", "", f)
         group = next((g for g, pattern in GROUPS.items() if re.fullmatch(pattern, name)), "others")
         added[group] += diff
-        if group == "others" and abs(diff) >= 2:
+        if group == "others" and abs(diff) >= 15:
             strange.append(f"{f} ({diff:.1f})")
     return added, strange
 

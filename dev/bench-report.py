@@ -65,7 +65,7 @@ def profile(results):
         "statistics": "statistics: on the disk, less those on the path",
         "libmultipath": "libmultipath",
         "scsi": "SCSI",
-        "others": "others, none of which takes 2",
+        "others": "others, none of which takes 15",
         "all": "all",
     }
     cases = {f"{policy}, {load[:-2]}": {group: values.get(f"{policy}.{group}") for group in titles}
