@@ -54,8 +54,8 @@ torture: tree
 
 faults: tree
 	@dev/build debug
-	@dev/guest run --kernel debug --memory 2G --name faults --timeout 7200 'cd /tests && FAULTS=all ./faults.sh'
-	@dev/guest scan-log build/logs/faults.serial.log
+	@dev/guest run --kernel debug --memory 2G --name faults --timeout 7200 'cd /tests && FAULTS=all ./faults.sh'; \
+	rc=$$?; dev/guest scan-log build/logs/faults.serial.log && exit $$rc
 
 fuzz: tree
 	@dev/fuzz

@@ -495,7 +495,7 @@ def _():
     # What is there with the kernel is not for dm-multipath.
     if guest.ask("grep -i multipath /run/initrd.list | grep -v /kernel/lib/multipath.ko || dpkg -s multipath-tools")[0] == 0:
         raise Failed("there is something of dm-multipath")
-    # A path that is found before it counts as optimized, whatever its state.
+    # A path that is found before it has no handler, and counts as non-optimized.
     order = re.findall("alua: device handler registered|Direct-Access", guest.run("dmesg"))
     if order[:1] != ["alua: device handler registered"]:
         raise Failed(f"scsi_dh_alua comes late: {order}")

@@ -1008,6 +1008,9 @@ static void mpath_kunit_backoff(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, path->backoff, (unsigned long)MPATH_BACKOFF_MAX);
 	mpath_path_tested(path, BLK_STS_IOERR);
 	KUNIT_EXPECT_EQ(test, path->backoff, (unsigned long)MPATH_BACKOFF_MAX);
+	path->failed_at = jiffies - MPATH_DEGRADED_TIME - 1;
+	mpath_path_tested(path, BLK_STS_IOERR);
+	KUNIT_EXPECT_EQ(test, path->backoff, (unsigned long)MPATH_BACKOFF_MAX);
 	mod_delayed_work(mpath_test_wq, &path->test_work, 1000 * HZ);
 
 	/* It is the only hope now. */

@@ -34,6 +34,7 @@ cd /tests || exit
 # shellcheck source-path=SCRIPTDIR/../../tools/testing/selftests/scsi_multipath source=iscsi.sh
 . ./iscsi.sh
 # Whatever the host does, time is not lost here.
+# shellcheck disable=SC2034
 slowness=1
 set -eE -o pipefail
 trap 'echo "failover.sh: line $LINENO: $BASH_COMMAND: failed"' ERR

@@ -177,6 +177,9 @@ lie() {
 	first_stands "$what" "$rescanned"
 	find $p1
 	first_stands "$what, found" "$found"
+	# Its group is not known, and nothing is taken for it.
+	[[ $found != non-optimized ]] ||
+		is "$what, found: device handler" detached "$(<"$(sdev $p1)/dh_state")"
 	first_has_data
 	truth_wins "$what"
 }
@@ -199,6 +202,8 @@ t_truth() {
 
 # what both paths stand as
 both="optimized optimized"
+# and if the page has no port group, when one is found for the first time
+no_group="optimized non-optimized"
 naa="01030010 6001405abcdef0123456789abcdef001"
 rel="01140004 00000001"
 group="01150004 00000001"
@@ -207,7 +212,7 @@ no_id="plain: no id in VPD page 0x83"
 t_id_page() {
 	lie "a page that is shorter than it says" vpd83 $both \
 		00830100 $naa $rel $group
-	lie "a page that is longer than it says" vpd83 $both \
+	lie "a page that is longer than it says" vpd83 $no_group \
 		00830014 $naa $rel $group
 	lie "an empty page" vpd83 optimized "$no_id" 00830000 $naa $rel $group
 	lie "another page" vpd83 optimized "$no_id" 00800024 $naa $rel $group
@@ -217,14 +222,14 @@ t_id_page() {
 }
 
 t_id_designators() {
-	lie "a port group's designator that ends behind the page" vpd83 $both \
+	lie "a port group's designator that ends behind the page" vpd83 $no_group \
 		00830024 $naa $rel 011500ff 00000001
 	lie "a designator of an id that ends behind the page" vpd83 mismatch "$no_id" \
 		00830024 010300ff 6001405abcdef0123456789abcdef001 $rel $group
-	lie "a page that ends in a designator's header" vpd83 $both \
+	lie "a page that ends in a designator's header" vpd83 $no_group \
 		0083001f $naa $rel 010300
 	# long enough for what follows it in memory to be another's
-	lie "a long page that ends in the header of a port group" vpd83 $both \
+	lie "a long page that ends in the header of a port group" vpd83 $no_group \
 		00830115 $naa 010000fa "$(printf '00%.0s' {1..250})" 011500
 	lie "a page that ends in a designator" vpd83 mismatch "$no_id" \
 		0083000e 01030010 6001405abcdef0123456

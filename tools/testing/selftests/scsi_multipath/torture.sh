@@ -1052,6 +1052,7 @@ writes() {
 			# scsi_debug looks at hosts for that which are only just being added.
 			[[ $head == [ab] ]] || set_sdev $head $i queue_depth $lot ;;
 		12)	one_of 16 128 1024
+			# What is sent until the path has heard of it may be refused, too.
 			event "max_write_same_len of the target of $head: $lot"
 			[[ $head == [ab] ]] || {
 				echo $lot >"${back[$head]}/attrib/max_write_same_len" ||
