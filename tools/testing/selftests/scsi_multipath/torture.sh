@@ -642,6 +642,7 @@ rest() {
 	for head; do
 		while [[ -e $tmp/rested.$head ]]; do nap 0.2; done
 		all_up "$head"
+		rm -f "$tmp/waits.$head"
 		if [[ $kind == lose ]]; then
 			makes_progress "$head"
 			same_disk "$head"
@@ -657,8 +658,9 @@ rest() {
 	done
 }
 
-# Another scsi_debug, which has not what was written. Its hosts have the numbers that
-# they had, as nobody else makes one meanwhile.
+# Another scsi_debug, which has not what was written, and is as large as at first:
+# it puts the partitions where there is memory for them only then. Its hosts have the
+# numbers that they had, as nobody else makes one meanwhile.
 debug_anew() {
 	local head h fd
 
@@ -669,7 +671,8 @@ debug_anew() {
 	for head in a b; do
 		wait_for $bound let_go $head || wrong "disk $head stays"
 	done
-	load_debug "$present" "$gb"
+	load_debug "$present"
+	gb=0 sectors=''
 	exec {fd}>&-
 	for ((h = 0; h < fixed; h++)); do
 		find_path a $h
@@ -720,6 +723,7 @@ change_loop() {
 	for head in "${lio[@]}"; do
 		find_disk "$head" || wrong "disk $head is not there"
 		delay 600
+		[[ $1 != lose ]] || : >"$tmp/waits.$head"
 		for ((i = 1; i <= paths[$head]; i++)); do jobs+=("down_host $head $i"); done
 	done
 	together "${jobs[@]}"
@@ -1066,14 +1070,16 @@ writes() {
 # set_to FILE VALUE /dev/DISK
 set_to() { echo "$2" >"/sys/block/${3#/dev/}/$1"; }
 refuses() { ! set_to "$@"; }
-# While disks are to wait for their paths, that is not for others to say.
+# While disks are to wait for their paths, until all are back, that is not for others
+# to say.
 set_delay() {
 	local how=set_to
 
 	[[ $2 == +([0-9]) && $2 != 86401 ]] || how=refuses
 	(
 		flock -s 9
-		[[ -e $tmp/rest ]] || asks "$1" $how delayed_removal_secs "$2"
+		[[ -e $tmp/rest || -e $tmp/waits.$1 ]] ||
+			asks "$1" $how delayed_removal_secs "$2"
 	) 9>>"$tmp/delay.lock"
 }
 set_head() { find_disk "$1" && echo "$3" >"/sys/block/$disk/$2"; }
@@ -1302,9 +1308,9 @@ io_stop() {
 # The rig
 #
 
-# load_debug [HOSTS GIBIBYTES]
+# load_debug [HOSTS]
 load_debug() {
-	modprobe scsi_debug add_host="${1:-$hosts}" virtual_gb="${2:-0}" max_luns=2 \
+	modprobe scsi_debug add_host="${1:-$hosts}" max_luns=2 \
 		vpd_use_hostno=0 dev_size_mb=32 ndelay=10000 num_parts=2 ||
 		fail "scsi_debug does not load"
 }
