@@ -79,12 +79,16 @@ def read_guest(system_map, prefix, output):
     return profiles
 
 
+def difference(base, profile):
+    """What is added, by function."""
+    return {f: profile.get(f, 0) - base.get(f, 0) for f in set(base) | set(profile)}
+
+
 def show(title, base, profile):
     print(f"{title}\n\n{'added':>8} {'base':>8} {'here':>8}")
-    functions = set(base) | set(profile)
-    diff = {f: profile.get(f, 0) - base.get(f, 0) for f in functions}
+    diff = difference(base, profile)
     rest = 0
-    for f in sorted(functions, key=lambda f: (-diff[f], f)):
+    for f in sorted(diff, key=lambda f: (-diff[f], f)):
         if abs(diff[f]) < 0.5:
             rest += diff[f]
             continue
@@ -94,14 +98,14 @@ def show(title, base, profile):
 
 
 def by_group(base, profile):
-    """What is added, by group; "others" are functions that have none."""
+    """What is added, by group and in all; "others" are functions that have none."""
     added = collections.Counter()
     strange = []
-    for f in set(base) | set(profile):
-        diff = profile.get(f, 0) - base.get(f, 0)
+    for f, diff in difference(base, profile).items():
         name = re.sub(r"\.(constprop|isra|part|cold)\..*", "", f)
         group = next((g for g, pattern in GROUPS.items() if re.fullmatch(pattern, name)), "others")
         added[group] += diff
+        added["all"] += diff
         if group == "others" and abs(diff) >= 15:
             strange.append(f"{f} ({diff:.1f})")
     return added, strange
@@ -136,9 +140,8 @@ def main():
             added, strange = by_group(profiles[base_of(name)], profiles[name])
             if strange:
                 sys.exit(f"{name}: what is this for? {', '.join(strange)}")
-            for group in [*GROUPS, "others"]:
+            for group in [*GROUPS, "others", "all"]:
                 results.write(f"profile.{name.replace('.mpath', '')}.{group}\t{added[group]:.0f}\tinstructions\n")
-            results.write(f"profile.{name.replace('.mpath', '')}.all\t{sum(added.values()):.0f}\tinstructions\n")
 
 
 main()

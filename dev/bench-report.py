@@ -68,11 +68,11 @@ def profile(results):
         "others": "others, none of which takes 15",
         "all": "all",
     }
-    cases = {f"{policy}, {load[:-2]}": {group: values.get(f"{policy}.{group}") for group in titles}
-             for policy in ("numa", "round-robin", "queue-depth") for load, values in loads.items()}
+    cases = [(load, policy) for policy in ("numa", "round-robin", "queue-depth") for load in loads]
     print("## Where the instructions go that are added to an I/O of 4 KiB\n")
-    table(["", *cases], [[title, *(number(values[group]) for values in cases.values())]
-                         for group, title in titles.items()])
+    table([""] + [f"{policy}, {load[:-2]}" for load, policy in cases],
+          [[title] + [number(loads[load].get(f"{policy}.{group}")) for load, policy in cases]
+           for group, title in titles.items()])
 
 
 def cpus(results):

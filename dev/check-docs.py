@@ -160,6 +160,11 @@ def messages():
                 yield source, ''.join(parts).replace('\\n', '')
 
 
+def section(title):
+    """What the guide has below a title, up to the next one."""
+    return re.search(rf'^{title}\n=+\n(.*?)^[^\n]+\n===', guide, re.S | re.M)[1]
+
+
 def check_messages():
     text = ' '.join(guide.replace('``', ' ').split())
     patterns = []
@@ -173,8 +178,7 @@ def check_messages():
             print(f'{source}: "{message}" is not in {guide_file}')
     if not patterns:
         print('no message was found: this has to be brought up to date')
-    shown = re.search(r'^Messages in the log\n=+\n(.*?)^[^\n]+\n===', guide, re.S | re.M)[1]
-    for terms in re.findall(r'^``.*?``$', shown, re.S | re.M):
+    for terms in re.findall(r'^``.*?``$', section('Messages in the log'), re.S | re.M):
         for term in re.findall(r'``(.*?)``', terms, re.S):
             if not any(re.search(pattern, ' '.join(term.split())) for pattern in patterns):
                 print(f'{guide_file}: nothing says "{term}"')
@@ -184,9 +188,8 @@ def check_debian():
     tools = 'Documentation/scsi/scsi-multipath-tools.txt'
     if (root / tools).read_text() != debian_tools.table():
         print(f'{tools} is not what dev/debian_tools.py makes')
-    moving = re.search(r'^Moving from dm-multipath and back\n=+\n(.*?)^[^\n]+\n===', guide, re.S | re.M)[1]
     followed = (root / 'dev/debian.py').read_text()
-    for part in re.findall(r'^(.+)\n---+$', moving, re.M):
+    for part in re.findall(r'^(.+)\n---+$', section('Moving from dm-multipath and back'), re.M):
         if f'follow("{part}")' not in followed:
             print(f'dev/debian.py does not follow "{part}"')
 
