@@ -71,6 +71,8 @@ show_state() {
 		done
 	done 2>/dev/null
 	dmesg | tail -n 25 | sed 's/^/#   /'
+	# a case may have kept it from the console
+	dmesg -n 7
 }
 
 # A case: all that the cases before have left unreferenced.

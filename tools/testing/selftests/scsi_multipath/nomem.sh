@@ -8,6 +8,33 @@
 faults=/sys/kernel/debug/failslab
 pages=/sys/kernel/debug/fail_page_alloc
 
+# That memory is short, the kernel says in many ways. What is a fault even so?
+real_faults='WARNING:|BUG:|kernel BUG|Oops|general protection|KASAN|UBSAN|ODEBUG|refcount_t:'
+real_faults+='|circular locking|inconsistent lock|held lock|suspicious RCU'
+real_faults+='|sleeping function|list_(add|del) corruption'
+real_faults+='|blocked for more than|lockup|detected stall'
+quiet() {
+	dmesg -n 1
+	dmesg -c >/dev/null
+	: >"$tmp/dmesg"
+}
+# What the kernel has said so far is kept, and what it has said since the last time is
+# in $tmp/said.
+listen() {
+	dmesg -c >"$tmp/said"
+	cat "$tmp/said" >>"$tmp/dmesg"
+}
+loud() {
+	local line
+
+	dmesg -n 7
+	listen
+	! grep -E -A 30 "$real_faults" "$tmp/dmesg" >"$tmp/faults" || {
+		while read -r line; do note "$line"; done <"$tmp/faults"
+		fail "the kernel has reported a fault"
+	}
+}
+
 # set_faults FILE VALUE: of both, as far as they have it
 set_faults() {
 	local d

@@ -13,6 +13,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=means.sh
 . "$(dirname "$0")/means.sh"
+# shellcheck source=nomem.sh
+. "$(dirname "$0")/nomem.sh"
 
 h0=0:0:0:0 h3=3:0:0:0
 cgroup=/sys/fs/cgroup/scsi_multipath
@@ -194,11 +196,13 @@ t_reclaim() {
 	trap end_reclaim EXIT
 	new_cgroup 24
 	make_use
+	quiet
 	under_trouble all_offline 5000 in_cgroup
 	ok_if "I/O that waited" "$(head_attr mpath_waited) > 0"
 	is "killed for want of memory" 0 \
 		"$(awk '$1 == "oom_kill" { print $2 }' $cgroup/memory.events)"
 	end_use
+	loud
 	wait_for 10 rmdir $cgroup 2>/dev/null || fail "the cgroup is in use"
 }
 
@@ -208,12 +212,14 @@ t_no_memory() {
 	trap end_reclaim EXIT
 	make_use
 	victims
+	quiet
 	killed=$(vmstat oom_kill)
 	fill_memory
 	under_trouble all_fail 1000 env
 	note "killed: $(($(vmstat oom_kill) - killed))"
 	umount "$tmp/fill"
 	end_use
+	loud
 }
 rounds_above() { (($(wc -l <"$tmp/rounds") > $1)); }
 
