@@ -737,7 +737,8 @@ static unsigned long mpath_longest_wait(const struct mpath_device *path)
 {
 	unsigned long wait = MPATH_BACKOFF_URGENT;
 
-	if (time_after(jiffies, path->failed_at + MPATH_DEGRADED_TIME))
+	if (time_after64(get_jiffies_64(),
+			 path->failed_at + MPATH_DEGRADED_TIME))
 		wait = MPATH_BACKOFF_DEGRADED;
 	return max(path->backoff, wait);
 }
@@ -755,13 +756,14 @@ static void mpath_fail_path(struct mpath_device *path)
 	if (!mpath_state_is_usable(path->state))
 		return;
 
-	if (time_after(jiffies, path->recovered_at + MPATH_TRUST_TIME))
+	if (time_after64(get_jiffies_64(),
+			 path->recovered_at + MPATH_TRUST_TIME))
 		path->backoff = MPATH_BACKOFF_MIN;
 	else
 		path->backoff = mpath_next_backoff(path,
 						   MPATH_BACKOFF_MAX);
 	path->failed = true;
-	path->failed_at = jiffies;
+	path->failed_at = get_jiffies_64();
 	mpath_update_path(path);
 	mod_delayed_work(mpath_test_wq, &path->test_work, path->backoff);
 }
@@ -778,9 +780,10 @@ static void mpath_path_tested(struct mpath_device *path, blk_status_t status)
 	if (!mpath_is_path_error(status)) {
 		path->failed = false;
 		path->degraded = false;
-		path->recovered_at = jiffies;
+		path->recovered_at = get_jiffies_64();
 	} else {
-		if (time_after(jiffies, path->failed_at + MPATH_DEGRADED_TIME))
+		if (time_after64(get_jiffies_64(),
+				 path->failed_at + MPATH_DEGRADED_TIME))
 			path->degraded = true;
 		path->backoff = mpath_next_backoff(path,
 						   mpath_longest_wait(path));
@@ -1230,11 +1233,30 @@ static int mpath_renew_clone(struct mpath_io *io)
 	return ret;
 }
 
+/*
+ * While it was parked, paths may have come that can do less. They are not to blame
+ * for what is not for them.
+ */
+static bool mpath_still_fits(struct bio *bio)
+{
+	struct block_device *bdev = bio->bi_bdev;
+
+	if (bio_integrity(bio) && !blk_get_integrity(bdev->bd_disk))
+		return false;
+	return !(bio->bi_opf & REQ_ATOMIC) || bio->bi_iter.bi_size <=
+	       queue_atomic_write_unit_max_bytes(bdev_get_queue(bdev));
+}
+
 static void mpath_resend_io(struct mpath_head *head, struct mpath_io *io)
 {
+	struct bio *bio = io->clone.bi_private;
 	bool parked;
 
-	trace_mpath_requeue(io->clone.bi_private, io->tries);
+	trace_mpath_requeue(bio, io->tries);
+	if (unlikely(!mpath_still_fits(bio))) {
+		mpath_end_io(io, BLK_STS_NOTSUPP);
+		return;
+	}
 	if (likely(!mpath_renew_clone(io))) {
 		mpath_submit_io(head, io);
 		return;
@@ -2256,7 +2278,7 @@ int mpath_join(struct mpath_head *head, struct mpath_device *path)
 	path->head = head;
 	WRITE_ONCE(path->transport, MPATH_REMOVED);
 	WRITE_ONCE(path->state, MPATH_REMOVED);
-	path->recovered_at = jiffies - MPATH_TRUST_TIME - 1;
+	path->recovered_at = get_jiffies_64() - MPATH_TRUST_TIME - 1;
 	path->nr_active = &path->own_active;
 	path->changed_at = get_jiffies_64();
 	init_completion(&path->drained);
@@ -2342,7 +2364,8 @@ EXPORT_SYMBOL_GPL(mpath_add_path);
  * Waits until no bio is on the path. Bios that fail on it meanwhile go to
  * other paths. The last path's leave decides about the head's disk: it goes, or
  * it stays for mpath_head.delayed_removal_secs. The path keeps its number, and
- * a reference to the head, until mpath_forget().
+ * a reference to the head, until mpath_forget(). The queue of the path's disk must
+ * let bios in, be it to fail them, or be about to.
  *
  * Context: process, may sleep, also for as long as the path's commands take.
  */

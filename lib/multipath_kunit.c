@@ -991,7 +991,7 @@ static void mpath_kunit_backoff(struct kunit *test)
 		expected = min(2 * expected, MPATH_BACKOFF_URGENT);
 	}
 	KUNIT_EXPECT_EQ(test, path->backoff, MPATH_BACKOFF_URGENT);
-	path->failed_at = jiffies - MPATH_DEGRADED_TIME - 1;
+	path->failed_at = get_jiffies_64() - MPATH_DEGRADED_TIME - 1;
 	for (i = 0; i < 10; i++) {
 		expected = min(2 * expected,
 			       (unsigned long)MPATH_BACKOFF_DEGRADED);
@@ -1008,7 +1008,7 @@ static void mpath_kunit_backoff(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, path->backoff, (unsigned long)MPATH_BACKOFF_MAX);
 	mpath_path_tested(path, BLK_STS_IOERR);
 	KUNIT_EXPECT_EQ(test, path->backoff, (unsigned long)MPATH_BACKOFF_MAX);
-	path->failed_at = jiffies - MPATH_DEGRADED_TIME - 1;
+	path->failed_at = get_jiffies_64() - MPATH_DEGRADED_TIME - 1;
 	mpath_path_tested(path, BLK_STS_IOERR);
 	KUNIT_EXPECT_EQ(test, path->backoff, (unsigned long)MPATH_BACKOFF_MAX);
 	mod_delayed_work(mpath_test_wq, &path->test_work, 1000 * HZ);
@@ -1062,7 +1062,7 @@ static void mpath_kunit_failed_path(struct kunit *test)
 	mpath_path_tested(path, BLK_STS_OK);
 
 	/* After it has been good for long, it is as new. */
-	path->recovered_at = jiffies - MPATH_TRUST_TIME - 1;
+	path->recovered_at = get_jiffies_64() - MPATH_TRUST_TIME - 1;
 	mpath_kunit_fail(path);
 	KUNIT_EXPECT_EQ(test, path->backoff, MPATH_BACKOFF_MIN);
 }
@@ -1158,7 +1158,7 @@ static void mpath_kunit_test_results(struct kunit *test)
 
 	/* For so long that nobody should wait for it. */
 	KUNIT_ASSERT_EQ(test, path->state, MPATH_FAILED);
-	path->failed_at = jiffies - MPATH_DEGRADED_TIME - 1;
+	path->failed_at = get_jiffies_64() - MPATH_DEGRADED_TIME - 1;
 	mpath_path_tested(path, BLK_STS_IOERR);
 	KUNIT_EXPECT_EQ(test, path->state, MPATH_DEGRADED);
 	KUNIT_EXPECT_EQ(test, ctx->head->outlook, MPATH_LOST);
@@ -2177,6 +2177,36 @@ static void mpath_kunit_limits_allow(struct kunit *test)
 	mpath_kunit_put_disks(ctx, 1);
 }
 
+/* What the disk cannot do any more is not sent to a path. */
+static void mpath_kunit_still_fits(struct kunit *test)
+{
+	struct queue_limits lim = {
+		.atomic_write_hw_max		= 4096,
+		.atomic_write_hw_unit_min	= 512,
+		.atomic_write_hw_unit_max	= 4096,
+	};
+	struct mpath_kunit *ctx = test->priv;
+	struct mpath_head *head = ctx->head;
+	struct mpath_io *io = mpath_kunit_io(test, 0, REQ_OP_WRITE);
+	struct bio *bio = &ctx->bios[0]->bio;
+
+	head->disk = mpath_kunit_disk(test, &lim);
+	mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
+	bio->bi_bdev = head->disk->part0;
+	bio->bi_iter.bi_size = 4096;
+	KUNIT_EXPECT_TRUE(test, mpath_still_fits(bio));
+	bio->bi_opf |= REQ_ATOMIC;
+	KUNIT_EXPECT_TRUE(test, mpath_still_fits(bio));
+
+	head->disk->queue->limits.atomic_write_unit_max = 0;
+	KUNIT_EXPECT_FALSE(test, mpath_still_fits(bio));
+	mpath_resend_io(head, io);
+	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 1);
+	KUNIT_EXPECT_EQ(test, mpath_kunit_error(ctx, 0), -EOPNOTSUPP);
+
+	mpath_kunit_put_disks(ctx, 0);
+}
+
 static struct kunit_case mpath_kunit_cases[] = {
 	KUNIT_CASE(mpath_kunit_iopolicy_names),
 	KUNIT_CASE(mpath_kunit_state_classes),
@@ -2216,6 +2246,7 @@ static struct kunit_case mpath_kunit_cases[] = {
 	KUNIT_CASE(mpath_kunit_renewed_clone),
 	KUNIT_CASE(mpath_kunit_reserve_first),
 	KUNIT_CASE(mpath_kunit_no_clone),
+	KUNIT_CASE(mpath_kunit_still_fits),
 	KUNIT_CASE(mpath_kunit_no_memory),
 	KUNIT_CASE(mpath_kunit_next_life),
 	KUNIT_CASE(mpath_kunit_members),

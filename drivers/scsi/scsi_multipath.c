@@ -211,6 +211,12 @@ static bool scsi_mpath_knows_alua(struct scsi_device *sdev)
 	       !strcmp(handler->name, "alua");
 }
 
+/* Is it certain that it is what it was when it was found? */
+static bool scsi_mpath_is_verified(const struct scsi_mpath_device *smdev)
+{
+	return !READ_ONCE(smdev->away) && !READ_ONCE(smdev->checking);
+}
+
 /**
  * scsi_mpath_path_state - mpath_head_ops.get_state of SCSI
  * @path: the path
@@ -237,7 +243,7 @@ enum mpath_state scsi_mpath_path_state(struct mpath_device *path,
 	if (state != MPATH_OPTIMIZED)
 		return state;
 	/* It may be another one; see scsi_mpath_check_device(). */
-	if (READ_ONCE(smdev->away) || READ_ONCE(smdev->checking))
+	if (!scsi_mpath_is_verified(smdev))
 		return MPATH_UNKNOWN;
 	/* It takes no commands until its error handler is done. */
 	if (scsi_host_in_recovery(sdev->host))
@@ -267,9 +273,7 @@ EXPORT_SYMBOL_GPL(scsi_mpath_path_state);
  */
 bool scsi_mpath_path_verified(struct mpath_device *path)
 {
-	struct scsi_mpath_device *smdev = to_scsi_mpath_device(path);
-
-	return !READ_ONCE(smdev->away) && !READ_ONCE(smdev->checking);
+	return scsi_mpath_is_verified(to_scsi_mpath_device(path));
 }
 EXPORT_SYMBOL_GPL(scsi_mpath_path_verified);
 
@@ -405,23 +409,29 @@ static void scsi_mpath_set_other_id(struct scsi_mpath_device *smdev,
 	__scsi_mpath_state_changed(smdev);
 }
 
-/* Returns 0, or -ENOMEM if nothing is known. */
+/*
+ * Returns 0, 1 if the device has become another one or is in another target port
+ * group, or an errno if it does not tell.
+ */
 static int scsi_mpath_compare_id(struct scsi_device *sdev)
 {
 	struct scsi_mpath_device *smdev = sdev->scsi_mpath_dev;
 	char vpd_id[SCSI_MPATH_ID_LEN];
-	bool other;
-	int ret;
+	bool other, moved;
+	int ret, group;
 
-	mutex_lock(&smdev->head->lock);
-	smdev->group = scsi_vpd_tpg_id(sdev, NULL);
-	mutex_unlock(&smdev->head->lock);
 	ret = scsi_mpath_read_id(sdev, vpd_id);
-	if (ret == -ENOMEM)
+	if (ret < 0)
 		return ret;
-	other = ret < 0 || strcmp(vpd_id, smdev->head->vpd_id);
-	scsi_mpath_set_other_id(smdev, other, ret < 0 ? NULL : vpd_id);
-	return 0;
+	other = strcmp(vpd_id, smdev->head->vpd_id);
+	/* The groups of another logical unit are none of the head's. */
+	group = other ? -1 : scsi_vpd_tpg_id(sdev, NULL);
+	mutex_lock(&smdev->head->lock);
+	moved = group != smdev->group;
+	smdev->group = group;
+	mutex_unlock(&smdev->head->lock);
+	scsi_mpath_set_other_id(smdev, other, vpd_id);
+	return moved;
 }
 
 /* Returns 0, -ENODEV if the device is away, or -EIO if it does not answer. */
@@ -441,11 +451,13 @@ static int scsi_mpath_read_id_again(struct scsi_device *sdev)
 		/* Others may replace the page; all that counts is if it is new. */
 		old = rcu_access_pointer(sdev->vpd_pg83);
 		scsi_attach_vpd(sdev);
-		if (rcu_access_pointer(sdev->vpd_pg83) == old ||
-		    scsi_mpath_compare_id(sdev))
-			ret = -EIO;
-		else
-			ret = 0;
+		ret = -EIO;
+		if (rcu_access_pointer(sdev->vpd_pg83) != old)
+			ret = scsi_mpath_compare_id(sdev);
+		/* It must not ask one logical unit for the states of another. */
+		if (ret > 0 && sdev->handler && sdev->handler->rescan)
+			sdev->handler->rescan(sdev);
+		ret = ret < 0 ? -EIO : 0;
 	}
 	device_unlock(&sdev->sdev_gendev);
 	if (awake)
@@ -919,6 +931,8 @@ static bool scsi_mpath_can_ask(const struct scsi_mpath_device *smdev)
 
 	return scsi_mpath_knows_alua(sdev) &&
 	       READ_ONCE(sdev->sdev_state) == SDEV_RUNNING &&
+	       !READ_ONCE(smdev->other_id) &&
+	       scsi_mpath_is_verified(smdev) &&
 	       !scsi_mpath_may_sleep(smdev);
 }
 
@@ -1558,8 +1572,9 @@ void scsi_mpath_attach(struct scsi_device *sdev)
  * may also have moved to another group.
  *
  * Context: process, may sleep.
- * Return: 0; -EAGAIN if the device has been away, and what it says of a size may
- * be another one's: it is scanned when its identity is certain; or -ENOMEM.
+ * Return: 0; -EAGAIN if the device does not tell, or has been away, and what it
+ * says of a size may be another one's: it is scanned when its identity is certain;
+ * or -ENOMEM.
  */
 int scsi_mpath_check_id(struct scsi_device *sdev)
 {
@@ -1569,15 +1584,20 @@ int scsi_mpath_check_id(struct scsi_device *sdev)
 	if (!smdev)
 		return 0;
 	ret = scsi_mpath_compare_id(sdev);
-	if (ret)
+	if (ret == -ENOMEM)
 		return ret;
+	if (ret < 0)
+		scsi_mpath_set_other_id(smdev, true, NULL);
 	spin_lock_irq(&smdev->lock);
-	if (smdev->checking) {
+	/* One that does not tell its id is asked again, see scsi_mpath_ask_ids(). */
+	if (ret < 0)
+		WRITE_ONCE(smdev->away, true);
+	if (ret < 0 || smdev->checking) {
 		set_bit(SCSI_MPATH_SCAN_DUE, &smdev->flags);
 		ret = -EAGAIN;
 	}
 	spin_unlock_irq(&smdev->lock);
-	return ret;
+	return min(ret, 0);
 }
 
 /**

@@ -6,8 +6,10 @@
  * libmultipath does the rest.
  */
 
+#include <linux/blk-pm.h>
 #include <linux/blkdev.h>
 #include <linux/hdreg.h>
+#include <linux/pm_runtime.h>
 #include <linux/pr.h>
 #include <linux/sched/mm.h>
 #include <linux/sed-opal.h>
@@ -225,17 +227,22 @@ static const struct attribute_group *sd_mpath_disk_groups[] = {
 
 /*
  * On each path the cache is that of the logical unit, though not all of them
- * may be able, or be made, to tell of it.
+ * may be able, or be made, to tell of it. That there is none does not count if
+ * another path was told later that there is one.
  */
 static int sd_mpath_write_cache(struct mpath_device *path)
 {
+	struct scsi_mpath_device *smdev = to_scsi_mpath_device(path);
 	struct scsi_disk *sdkp = scsi_disk(path->disk);
 
 	/* A scan of the path may be about to change it: another call follows. */
 	if (data_race(!!sdkp->WCE))
 		return 1;
-	smp_rmb();	/* pairs with sd_mpath_set_cache_told() */
-	if (data_race(!!sdkp->cache_override) || READ_ONCE(sdkp->cache_told))
+	smp_rmb();	/* pairs with sd_mpath_ask_cache() */
+	if (data_race(!!sdkp->cache_override))
+		return 0;
+	if (READ_ONCE(sdkp->cache_told) &&
+	    READ_ONCE(sdkp->cache_turn) == atomic_read(&smdev->head->cache_turn))
 		return 0;
 	return -ENODATA;
 }
@@ -498,6 +505,21 @@ int sd_mpath_add(struct scsi_disk *sdkp)
 	return ret;
 }
 
+/*
+ * A bio that waits for the queue of its path to be awake is let in when the disk of
+ * the path goes, and that is after it has ended. Nobody else may do it any more, if
+ * the device goes while the system is asleep or if it has failed to wake up.
+ */
+static void sd_mpath_let_bios_in(struct scsi_device *sdev)
+{
+	if (READ_ONCE(sdev->sdev_state) == SDEV_CANCEL)
+		scsi_device_resume(sdev);
+#ifdef CONFIG_PM
+	if (pm_runtime_suspended(&sdev->sdev_gendev))
+		blk_post_runtime_resume(sdev->request_queue);
+#endif
+}
+
 /**
  * sd_mpath_leave - stop being a path
  * @sdkp: a disk that is about to be removed, a path or not
@@ -508,8 +530,10 @@ int sd_mpath_add(struct scsi_disk *sdkp)
  */
 void sd_mpath_leave(struct scsi_disk *sdkp)
 {
-	if (sdkp->mpath)
-		scsi_mpath_leave(sdkp->device->scsi_mpath_dev);
+	if (!sdkp->mpath)
+		return;
+	sd_mpath_let_bios_in(sdkp->device);
+	scsi_mpath_leave(sdkp->device->scsi_mpath_dev);
 }
 
 /**
@@ -548,17 +572,38 @@ void sd_mpath_revalidate(struct scsi_disk *sdkp)
 }
 
 /**
- * sd_mpath_set_cache_told - note whether the device tells of its write cache
+ * sd_mpath_ask_cache - the device is about to be asked for its write cache
  * @sdkp: the disk, a path or not
- * @told: it does; otherwise what sd takes for granted is no reason not to flush
+ *
+ * Until it has told, what sd takes for granted is no reason not to flush.
  *
  * Context: process.
  */
-void sd_mpath_set_cache_told(struct scsi_disk *sdkp, bool told)
+void sd_mpath_ask_cache(struct scsi_disk *sdkp)
 {
+	struct scsi_mpath_device *smdev = sdkp->device->scsi_mpath_dev;
+
+	WRITE_ONCE(sdkp->cache_told, false);
+	smp_wmb();	/* WCE may be cleared; pairs with sd_mpath_write_cache() */
+	if (smdev)
+		WRITE_ONCE(sdkp->cache_turn,
+			   atomic_read(&smdev->head->cache_turn));
+}
+
+/**
+ * sd_mpath_cache_told - the device has told whether it has a write cache
+ * @sdkp: the disk, a path or not, with its WCE
+ *
+ * Context: process.
+ */
+void sd_mpath_cache_told(struct scsi_disk *sdkp)
+{
+	struct scsi_mpath_device *smdev = sdkp->device->scsi_mpath_dev;
+
+	if (smdev && sdkp->WCE)
+		atomic_inc(&smdev->head->cache_turn);
 	smp_wmb();	/* WCE has been set; pairs with sd_mpath_write_cache() */
-	WRITE_ONCE(sdkp->cache_told, told);
-	smp_wmb();	/* it is going to be cleared; likewise */
+	WRITE_ONCE(sdkp->cache_told, true);
 }
 
 /**
@@ -635,12 +680,13 @@ static ssize_t mpath_disabled_store(struct device *dev,
 				    const char *buf, size_t count)
 {
 	struct scsi_mpath_device *smdev = sd_mpath_dev_to_smdev(dev);
-	bool disabled;
+	unsigned int disabled;
 	int ret;
 
-	ret = kstrtobool(buf, &disabled);
-	if (ret)
-		return ret;
+	/* kstrtobool() looks at one letter, or two. */
+	ret = kstrtouint(buf, 0, &disabled);
+	if (ret || disabled > 1)
+		return ret ?: -EINVAL;
 	spin_lock_irq(&smdev->lock);
 	if (smdev->joined)
 		mpath_set_disabled(&smdev->path, disabled);

@@ -224,8 +224,8 @@ struct mpath_done {
  * @sized: its disk had a size when that was looked at last
  * @sizeless: has been asked often enough; see mpath_give_up_size()
  * @losses: how often it has ceased to be usable
- * @failed_at: when @failed was set (jiffies)
- * @recovered_at: when @failed was last cleared (jiffies)
+ * @failed_at: when @failed was set (jiffies, in 64 bits as it may be long ago)
+ * @recovered_at: when @failed was last cleared (likewise)
  * @backoff: time until the next test (jiffies)
  * @test_work: tests a failed path
  * @test_page: where a test reads to
@@ -270,8 +270,8 @@ struct mpath_device {
 	bool			sized;
 	bool			sizeless;
 	unsigned int		losses;
-	unsigned long		failed_at;
-	unsigned long		recovered_at;
+	u64			failed_at;
+	u64			recovered_at;
 	unsigned long		backoff;
 	struct delayed_work	test_work;
 	struct page		*test_page;

@@ -56,6 +56,7 @@ enum scsi_mpath_pace {
  * @slow_turn: when it has asked all idle groups
  * @activate_at: from when on it may activate a group
  * @probe_turn: counts the times that it has asked
+ * @cache_turn: counts the times that a device told of a volatile write cache
  * @vendor: vendor of the logical unit, from INQUIRY
  * @model: model, likewise
  * @rev: revision, likewise
@@ -78,6 +79,7 @@ struct scsi_mpath_head {
 	u64			slow_turn;
 	u64			activate_at;
 	unsigned int		probe_turn;
+	atomic_t		cache_turn;
 	char			vendor[8];
 	char			model[16];
 	char			rev[4];

@@ -145,6 +145,32 @@ t_blocked() {
 	none_parked || fail "parked: $(parked)"
 }
 
+# Its port is in another group when the link is back: the path has the state of that
+# one, and not of the one that it was in.
+t_moved() {
+	local lun=$iscsi_target/tpgt_1/lun/lun_0
+
+	paths
+	iscsi_wait_for 1 120
+	fio_start
+	gets_io "$h1"
+	down_to_blocked 1
+	mkdir "$backstore/alua/tpg3"
+	echo 3 >"$backstore/alua/tpg3/tg_pt_gp_id"
+	echo tpg3 >"$lun/alua_tg_pt_gp"
+	echo 2 >"$backstore/alua/tpg1/alua_access_state"
+	iscsi_link 1 up
+	wait_for 60 usable "$h1" || fail "$h1 is $(state "$h1")"
+	gets_io "$h1"
+	fio_stop
+	none_parked || fail "parked: $(parked)"
+	echo 0 >"$backstore/alua/tpg1/alua_access_state"
+	echo tpg1 >"$lun/alua_tg_pt_gp"
+	rmdir "$backstore/alua/tpg3"
+	echo 1 >"$(sdev "$h1")/rescan"
+	wait_for 20 usable "$h1" || fail "$h1 is $(state "$h1")"
+}
+
 # sd is unbound from a blocked path, and flushes its cache, which has to wait: with
 # nobody left to say that it is a path, whoever unblocks it lets that go on.
 t_unbind() {
@@ -362,6 +388,7 @@ t_advised() {
 
 testcase t_sessions "rig_iscsi on 2" "two sessions are two paths to one disk"
 testcase t_blocked "rig_iscsi on 2" "B9, B15: a link is cut, and back before the path is given up"
+testcase t_moved "rig_iscsi on 2" "D11: a path comes back in another port group"
 testcase t_unbind "rig_iscsi on 2" "A19, B15: sd is unbound from a blocked path"
 testcase t_given_up "rig_iscsi on 2" "B9: a path is given up, and comes back when its link does"
 testcase t_all_blocked "rig_iscsi on 2" "B9: all links are cut for a while, I/O waits"

@@ -128,6 +128,30 @@ t_disk_settings() {
 	for f in "${old[@]}"; do echo "${f#*=}" >"$q/${f%%=*}"; done
 }
 
+# The cache is the logical unit's, so what one path was told before another one
+# switched it on does not count any more.
+t_cache() {
+	local cache=/sys/block/sda/queue/write_cache
+
+	scsi_disk_set $h0 cache_type "write through"
+	scsi_disk_set $h1 cache_type "write through"
+	is "write cache that is off" "write through" "$(<$cache)"
+	scsi_disk_set $h0 cache_type "write back"
+	is "write cache that one path has switched on" "write back" "$(<$cache)"
+	down_delete $h0
+	is "the same without that path" "write back" "$(<$cache)"
+	echo 1 >"$(sdev $h1)/rescan"
+	is "the same when the other one was asked" "write back" "$(<$cache)"
+	up_delete $h0
+	wait_for 20 usable $h0 || fail "$h0 is $(state $h0)"
+	# Whoever is asked last has the word.
+	scsi_disk_set $h0 cache_type "write through"
+	echo 1 >"$(sdev $h1)/rescan"
+	is "write cache that is off again" "write through" "$(<$cache)"
+	scsi_disk_set $h1 cache_type "write back"
+	echo 1 >"$(sdev $h0)/rescan"
+}
+
 # What is set on a path's scsi_disk by hand holds for the disk: that it is not
 # told of a write cache would lose flushes.
 t_path_settings() {
@@ -660,6 +684,7 @@ testcase t_limits "rig_debug on 2 physblk_exp=3 lbpu=1 lbpws=1" \
 testcase t_integrity "rig_debug on 2 dif=1 dix=1" "D12: protection information"
 testcase t_atomic "rig_debug on 2 atomic_wr=1" "D12: atomic writes are those of the paths"
 testcase t_disk_settings "rig_debug on 2 lbpu=1 lbpws=1" "D12: what is set on the disk stays"
+testcase t_cache "rig_debug on 2" "D12: the write cache is what was told last"
 testcase t_path_settings "rig_debug on 2 lbpu=1 lbpws=1" \
 	"D11, D12: what is set on a path holds for the disk"
 testcase t_refusal "rig_debug on 2 lbpu=1 lbpws=1" \

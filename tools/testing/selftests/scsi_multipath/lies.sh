@@ -269,6 +269,29 @@ t_id_refused() {
 	data_is_right "$(head_disk)"
 }
 
+# One that answers, but does not tell, is asked again, even if it was scanned, without
+# anybody's help.
+t_id_missing() {
+	local by
+
+	echo 1 >$probe_secs
+	for by in "" ask_state; do
+		mark
+		say vpd83 00830010 $rel $group
+		down_state $p1
+		up_state $p1
+		wait_for 60 stands_as $p1 mismatch || fail "$p1 is $(standing $p1)"
+		wait_for 30 said "$p1: multipath: was a path to .*, does not tell its id" ||
+			fail "the log does not say it"
+		[[ ! $by ]] || $by $p1
+		truth
+		wait_for 30 true_again || fail "$by: $p1 is $(standing $p1), $p2 is $(standing $p2)"
+		said "$p1: multipath: is a path to .* again" || fail "the log does not say it"
+		data_is_right "$(head_disk)"
+	done
+	echo 0 >$probe_secs
+}
+
 # What is left in a buffer of an id that is not used is no part of another.
 t_id_name() {
 	say vpd83 0083002c $naa 02080014 6575692e 30313233343536373839414243444546
@@ -671,6 +694,7 @@ testcase t_id_page rig_liar "VPD page 0x83 that is not as long as it says"
 testcase t_id_designators rig_liar "designators that are not as long as they say"
 testcase t_id_cut_short rig_liar "D14: an id that has not been transferred in full is none"
 testcase t_id_refused rig_liar "D11: an identification that is refused for a while"
+testcase t_id_missing rig_liar "D11: an identification that is missing for a while"
 testcase t_id_name rig_liar "D14: an id is that of one designator"
 testcase t_id_text rig_liar "D14: an id is one line of text"
 testcase t_id_zero rig_liar "D14: names that differ after a zero are not the same"

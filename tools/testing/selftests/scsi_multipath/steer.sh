@@ -100,7 +100,7 @@ t_iopolicy_words() {
 }
 
 t_disable() {
-	local n h
+	local n h word
 
 	policy round-robin
 	fio_start
@@ -131,7 +131,10 @@ t_disable() {
 	is "read with all paths off" EIO "$(errno_of read_block sda)"
 	for h in $(hctls); do set_path "$h" mpath_disabled 0; done
 	is "read" none "$(errno_of read_block sda)"
-	is "bad word" EINVAL "$(errno_of store maybe /sys/block/sda:0/mpath_disabled)"
+	for word in maybe nonsense once 2 ''; do
+		is "bad word '$word'" EINVAL \
+			"$(errno_of store "$word" /sys/block/sda:0/mpath_disabled)"
+	done
 	# What sd is bound to is a new path.
 	set_path $h1 mpath_disabled 1
 	down_unbind $h1
