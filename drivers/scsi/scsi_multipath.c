@@ -594,6 +594,29 @@ void __scsi_mpath_state_changed(struct scsi_mpath_device *smdev)
 EXPORT_SYMBOL_GPL(__scsi_mpath_state_changed);
 
 /**
+ * scsi_mpath_doubt - take note that a scsi_device may be another one
+ * @sdev: a scsi_device that says that its INQUIRY data has changed, or what is at
+ *	the LUNs of its target (SPC-5, unit attentions 3F/03 and 3F/0E)
+ *
+ * It gets no I/O of the disk, and not the command again that it has told this
+ * instead of doing, until its identity has been compared.
+ *
+ * Context: any.
+ */
+void scsi_mpath_doubt(struct scsi_device *sdev)
+{
+	struct scsi_mpath_device *smdev = READ_ONCE(sdev->scsi_mpath_dev);
+	unsigned long flags;
+
+	if (!smdev)
+		return;
+	spin_lock_irqsave(&smdev->lock, flags);
+	WRITE_ONCE(smdev->away, true);
+	spin_unlock_irqrestore(&smdev->lock, flags);
+	__scsi_mpath_state_changed(smdev);
+}
+
+/**
  * __scsi_mpath_alua_over - see scsi_mpath_alua_over()
  * @smdev: the scsi_device's multipath part
  *

@@ -115,7 +115,8 @@ struct scsi_mpath_head {
  * @joined: @path is a member of a head
  * @member: from then on, and until no bio of the head is on the path
  * @flags: SCSI_MPATH_CHECK_QUEUED, set under @lock, and SCSI_MPATH_SCAN_DUE
- * @away: the scsi_device has not been running since it was last looked at
+ * @away: the scsi_device has not been running since it was last looked at, or has
+ *	said that it may be another one
  * @checking: it is about to be looked at; gets no I/O until then
  * @attached: counts as a user of @head
  * @linked: @head has a link to the scsi_device

@@ -528,6 +528,29 @@ t_other_id() {
 	up_state $h0
 }
 
+# If it says so, it does not get the write again that it has told this instead of.
+t_other_id_told() {
+	local ascq
+
+	for ascq in 3 0xe; do
+		down_state $h0
+		echo 1 >$debug_driver/vpd_use_hostno
+		inject $h1 "2 -1 0x2a 0 0 2 6 0x3f $ascq"
+		is "write to another logical unit" EIO "$(errno_of write_block sda)"
+		is "left of the rule" 0 "$(rule_left $h1 2 0x2a)"
+		wait_for 10 state_is $h1 mismatch || fail "$h1 is $(state $h1)"
+		echo 0 >$debug_driver/vpd_use_hostno
+		ask_state $h1
+		wait_for 10 usable $h1 || fail "the same logical unit again: $h1 is $(state $h1)"
+		# The same one goes on.
+		inject $h1 "2 -1 0x2a 0 0 2 6 0x3f $ascq"
+		is "write to the same logical unit" none "$(errno_of write_block sda)"
+		is "left of the rule" 0 "$(rule_left $h1 2 0x2a)"
+		up_state $h0
+		wait_for 10 usable $h0 || fail "$h0 is $(state $h0)"
+	done
+}
+
 t_read_only() {
 	is "ro" 1 "$(head_attr ro)"
 	is "blockdev --getro" 1 "$(blockdev --getro /dev/sda)"
@@ -702,6 +725,8 @@ testcase t_late_partitions "rig_debug on 1 num_parts=1" \
 	"the partitions are read when there is a path for that"
 testcase t_other_id "rig_debug on 2 lbpu=1 lbpws=1" \
 	"D11: a path that leads to another logical unit is not used"
+testcase t_other_id_told "rig_debug on 2 lbpu=1 lbpws=1" \
+	"D11: a path that says that it may be another one is not used before it is known"
 testcase t_other_id_unbound "rig_debug on 2 lbpu=1 lbpws=1" \
 	"D11: nor is one that has changed while sd was not bound to it"
 testcase t_mismatch rig_mismatch "D11: a path of another size is not used"
