@@ -158,13 +158,13 @@ t_moved() {
 	mkdir "$backstore/alua/tpg3"
 	echo 3 >"$backstore/alua/tpg3/tg_pt_gp_id"
 	echo tpg3 >"$lun/alua_tg_pt_gp"
-	echo 2 >"$backstore/alua/tpg1/alua_access_state"
 	iscsi_link 1 up
 	wait_for 60 usable "$h1" || fail "$h1 is $(state "$h1")"
 	gets_io "$h1"
+	echo 2 >"$backstore/alua/tpg3/alua_access_state"
+	wait_for 20 state_is "$h1" standby || fail "$h1 is $(state "$h1")"
 	fio_stop
 	none_parked || fail "parked: $(parked)"
-	echo 0 >"$backstore/alua/tpg1/alua_access_state"
 	echo tpg1 >"$lun/alua_tg_pt_gp"
 	rmdir "$backstore/alua/tpg3"
 	echo 1 >"$(sdev "$h1")/rescan"

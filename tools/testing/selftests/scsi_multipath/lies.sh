@@ -269,21 +269,20 @@ t_id_refused() {
 	data_is_right "$(head_disk)"
 }
 
-# One that answers, but does not tell, is asked again, even if it was scanned, without
-# anybody's help.
+# One that answers, but does not tell, is asked again without anybody's help, be it back
+# from somewhere or just scanned.
+away_and_back() { down_state $1; up_state $1; }
 t_id_missing() {
 	local by
 
 	echo 1 >$probe_secs
-	for by in "" ask_state; do
+	for by in away_and_back ask_state; do
 		mark
 		say vpd83 00830010 $rel $group
-		down_state $p1
-		up_state $p1
+		$by $p1
 		wait_for 60 stands_as $p1 mismatch || fail "$p1 is $(standing $p1)"
 		wait_for 30 said "$p1: multipath: was a path to .*, does not tell its id" ||
 			fail "the log does not say it"
-		[[ ! $by ]] || $by $p1
 		truth
 		wait_for 30 true_again || fail "$by: $p1 is $(standing $p1), $p2 is $(standing $p2)"
 		said "$p1: multipath: is a path to .* again" || fail "the log does not say it"
