@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2034,SC2086,SC2206
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154,SC2206
 #
 # The means by which memory is not to be had: fault injection, of objects (failslab)
 # and of pages (fail_page_alloc). What fails is all there is, or what the code asks
