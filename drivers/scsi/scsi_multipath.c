@@ -410,8 +410,8 @@ static void scsi_mpath_set_other_id(struct scsi_mpath_device *smdev,
 }
 
 /*
- * Returns 0, 1 if the device has become another one or is in another target port
- * group, or an errno if it does not tell.
+ * Returns 0, 1 if the device is another one or in another target port group than
+ * before, or an errno if it does not tell.
  */
 static int scsi_mpath_compare_id(struct scsi_device *sdev)
 {
@@ -427,7 +427,7 @@ static int scsi_mpath_compare_id(struct scsi_device *sdev)
 	/* The groups of another logical unit are none of the head's. */
 	group = other ? -1 : scsi_vpd_tpg_id(sdev, NULL);
 	mutex_lock(&smdev->head->lock);
-	moved = group != smdev->group;
+	moved = other || group != smdev->group;
 	smdev->group = group;
 	mutex_unlock(&smdev->head->lock);
 	scsi_mpath_set_other_id(smdev, other, vpd_id);
@@ -598,8 +598,8 @@ EXPORT_SYMBOL_GPL(__scsi_mpath_state_changed);
  * @sdev: a scsi_device that says that its INQUIRY data has changed, or what is at
  *	the LUNs of its target (SPC-5, unit attentions 3F/03 and 3F/0E)
  *
- * It gets no I/O of the disk, and not the command again that it has told this
- * instead of doing, until its identity has been compared.
+ * It gets no I/O of the disk until its identity has been compared, not even what
+ * it has told this instead of doing.
  *
  * Context: any.
  */
@@ -1602,25 +1602,28 @@ void scsi_mpath_attach(struct scsi_device *sdev)
 int scsi_mpath_check_id(struct scsi_device *sdev)
 {
 	struct scsi_mpath_device *smdev = sdev->scsi_mpath_dev;
+	bool untold, again;
 	int ret;
 
-	if (!smdev)
+	if (!smdev || READ_ONCE(smdev->plain))
 		return 0;
 	ret = scsi_mpath_compare_id(sdev);
 	if (ret == -ENOMEM)
 		return ret;
-	if (ret < 0)
+	untold = ret < 0;
+	if (untold)
 		scsi_mpath_set_other_id(smdev, true, NULL);
 	spin_lock_irq(&smdev->lock);
-	/* One that does not tell its id is asked again, see scsi_mpath_ask_ids(). */
-	if (ret < 0)
+	if (untold)
 		WRITE_ONCE(smdev->away, true);
-	if (ret < 0 || smdev->checking) {
+	again = untold || smdev->checking;
+	if (again)
 		set_bit(SCSI_MPATH_SCAN_DUE, &smdev->flags);
-		ret = -EAGAIN;
-	}
 	spin_unlock_irq(&smdev->lock);
-	return min(ret, 0);
+	/* It is asked again: see scsi_mpath_ask_ids(). */
+	if (untold)
+		scsi_mpath_queue_probe(smdev->head);
+	return again ? -EAGAIN : 0;
 }
 
 /**

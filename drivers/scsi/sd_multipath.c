@@ -234,15 +234,15 @@ static int sd_mpath_write_cache(struct mpath_device *path)
 {
 	struct scsi_mpath_device *smdev = to_scsi_mpath_device(path);
 	struct scsi_disk *sdkp = scsi_disk(path->disk);
+	bool late;
 
 	/* A scan of the path may be about to change it: another call follows. */
 	if (data_race(!!sdkp->WCE))
 		return 1;
+	late = READ_ONCE(sdkp->cache_turn) == atomic_read(&smdev->head->cache_turn);
 	smp_rmb();	/* pairs with sd_mpath_ask_cache() */
-	if (data_race(!!sdkp->cache_override))
-		return 0;
-	if (READ_ONCE(sdkp->cache_told) &&
-	    READ_ONCE(sdkp->cache_turn) == atomic_read(&smdev->head->cache_turn))
+	if (data_race(!!sdkp->cache_override) ||
+	    (READ_ONCE(sdkp->cache_told) && late))
 		return 0;
 	return -ENODATA;
 }
@@ -508,12 +508,14 @@ int sd_mpath_add(struct scsi_disk *sdkp)
 /*
  * A bio that waits for the queue of its path to be awake is let in when the disk of
  * the path goes, and that is after it has ended. Nobody else may do it any more, if
- * the device goes while the system is asleep or if it has failed to wake up.
+ * the device is removed while the system is asleep or as it has failed to wake up.
+ * It does not reach the device.
  */
 static void sd_mpath_let_bios_in(struct scsi_device *sdev)
 {
-	if (READ_ONCE(sdev->sdev_state) == SDEV_CANCEL)
-		scsi_device_resume(sdev);
+	if (READ_ONCE(sdev->sdev_state) != SDEV_CANCEL)
+		return;
+	scsi_device_resume(sdev);
 #ifdef CONFIG_PM
 	if (pm_runtime_suspended(&sdev->sdev_gendev))
 		blk_post_runtime_resume(sdev->request_queue);
@@ -584,7 +586,7 @@ void sd_mpath_ask_cache(struct scsi_disk *sdkp)
 	struct scsi_mpath_device *smdev = sdkp->device->scsi_mpath_dev;
 
 	WRITE_ONCE(sdkp->cache_told, false);
-	smp_wmb();	/* WCE may be cleared; pairs with sd_mpath_write_cache() */
+	smp_wmb();	/* before the others; pairs with sd_mpath_write_cache() */
 	if (smdev)
 		WRITE_ONCE(sdkp->cache_turn,
 			   atomic_read(&smdev->head->cache_turn));

@@ -192,8 +192,6 @@ passing_errors="
 00 2 6 2a 1	mode parameters changed
 00 2 6 2a 6	ALUA state changed
 00 2 6 2a 7	implicit transition failed
-00 2 6 3f 3	INQUIRY data changed
-00 2 6 3f e	LUNs changed
 00 2 b 0 0	command aborted
 00 2 b 44 0	internal target failure
 00 2 b 4b 3	ACK/NAK timed out"

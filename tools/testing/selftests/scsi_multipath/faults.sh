@@ -93,7 +93,7 @@ each_to_depth() {
 		n="of none" && one_fault 100000
 		total=$((100000 - left))
 	done
-	step=$((1 + total / $2))
+	step=$(((total + $2 - 1) / $2))
 	for ((n = 1 + RANDOM % step; n <= total; n += step)); do
 		one_fault $n
 		((left == 0)) || break
