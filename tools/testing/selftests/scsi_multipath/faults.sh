@@ -217,9 +217,9 @@ given_up() {
 	grep -q "$h0: multipath: does not tell its size: not used until it is scanned" "$tmp/said"
 }
 t_late() {
+	[[ ${FAULTS:-} ]] || skip "not with a few faults, as it takes its time to be given up"
 	need_faults
 	quiet
-	# it takes its time to be given up
 	each_of_ours 3 sd_mpath_ "a disk that has its size late" without_size "$(sdev $h0)/rescan" \
 		1 $h0
 	loud
