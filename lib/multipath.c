@@ -61,6 +61,14 @@
 #define MPATH_DEGRADED_TIME	(30 * HZ)
 /* ... and may be further apart then. */
 #define MPATH_BACKOFF_DEGRADED	HZ
+/*
+ * A test that is not answered may be lost for good while the device answers
+ * others again. After this time it gets company, but not much of it, and not
+ * late: what is not answered has to be aborted, and where that is not possible
+ * the error handler of a host waits until the last of its commands has timed out.
+ */
+#define MPATH_TEST_OVERDUE	HZ
+#define MPATH_MAX_TESTS		4
 
 /*
  * The target may be about to make something better of a path that is in standby
@@ -85,8 +93,8 @@
 /* parked bios; must make progress when memory is short */
 static struct workqueue_struct *mpath_io_wq;
 /*
- * Tests of failed paths; many may sleep until their commands time out. If all
- * paths have failed, writeback waits for them, and for limits that a path needs.
+ * Tests of failed paths; if all have failed, writeback waits for them, and for
+ * limits that a path needs.
  */
 static struct workqueue_struct *mpath_test_wq;
 /* lives of disks; may wait for I/O */
@@ -770,11 +778,11 @@ static void mpath_fail_path(struct mpath_device *path)
 
 static void mpath_path_tested(struct mpath_device *path, blk_status_t status)
 {
-	struct mpath_head *head = path->head;
+	lockdep_assert_held(&path->head->lock);
 
-	spin_lock_irq(&head->lock);
-	if (!path->listed)
-		goto out;
+	/* Another test may have been sooner. */
+	if (!path->listed || !path->failed)
+		return;
 
 	/* An error that another path would give as well proves this one. */
 	if (!mpath_is_path_error(status)) {
@@ -787,28 +795,98 @@ static void mpath_path_tested(struct mpath_device *path, blk_status_t status)
 			path->degraded = true;
 		path->backoff = mpath_next_backoff(path,
 						   mpath_longest_wait(path));
-		queue_delayed_work(mpath_test_wq, &path->test_work,
-				   path->backoff);
+		mod_delayed_work(mpath_test_wq, &path->test_work,
+				 path->backoff);
 	}
 	mpath_update_path(path);
-out:
-	spin_unlock_irq(&head->lock);
 }
 
-static blk_status_t mpath_test_read(struct mpath_device *path)
+static struct mpath_test *mpath_alloc_test(void)
+{
+	gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN;
+	struct mpath_test *test = kzalloc(sizeof(*test), gfp);
+
+	if (!test)
+		return NULL;
+	test->page = alloc_page(gfp);
+	if (test->page)
+		return test;
+	kfree(test);
+	return NULL;
+}
+
+static void mpath_free_test(struct mpath_test *test)
+{
+	if (test == &test->path->first_test) {
+		test->path = NULL;
+		return;
+	}
+	__free_page(test->page);
+	kfree(test);
+}
+
+/* Have one more test under way, which holds the path. */
+static struct mpath_test *mpath_begin_test(struct mpath_device *path)
+{
+	struct mpath_head *head = path->head;
+	struct mpath_test *test = NULL;
+
+	if (!percpu_ref_tryget_live(&path->ref))
+		return NULL;
+	spin_lock_irq(&head->lock);
+	if (path->failed) {
+		queue_delayed_work(mpath_test_wq, &path->test_work,
+				   MPATH_TEST_OVERDUE);
+		if (!path->first_test.path)
+			test = &path->first_test;
+		else if (path->nr_tests < MPATH_MAX_TESTS)
+			test = mpath_alloc_test();
+	}
+	if (test) {
+		test->path = path;
+		test->losses = path->losses;
+		path->nr_tests++;
+	}
+	spin_unlock_irq(&head->lock);
+	if (!test)
+		percpu_ref_put(&path->ref);
+	return test;
+}
+
+static void mpath_end_test(struct bio *bio)
+{
+	struct mpath_test *test = container_of(bio, struct mpath_test, bio);
+	struct mpath_device *path = test->path;
+	unsigned long flags;
+
+	spin_lock_irqsave(&path->head->lock, flags);
+	path->nr_tests--;
+	/* What was sent before a loss does not say that it is over. */
+	if (test->losses == path->losses)
+		mpath_path_tested(path, bio->bi_status);
+	bio_uninit(bio);
+	mpath_free_test(test);
+	spin_unlock_irqrestore(&path->head->lock, flags);
+	/* last, as in mpath_end_clone() */
+	percpu_ref_put(&path->ref);
+}
+
+static void mpath_send_test(struct mpath_device *path)
 {
 	struct block_device *bdev = path->disk->part0;
-	struct bio_vec bvec;
-	struct bio bio;
+	struct mpath_test *test = mpath_begin_test(path);
+	struct bio *bio;
 
+	if (!test)
+		return;
+	bio = &test->bio;
 	/* REQ_FAILFAST_DRIVER tells it from a clone: it goes to a failed path. */
-	bio_init(&bio, bdev, &bvec, 1,
+	bio_init(bio, bdev, &test->bvec, 1,
 		 REQ_OP_READ | REQ_FAILFAST_TRANSPORT | REQ_FAILFAST_DRIVER);
-	bio.bi_iter.bi_sector = 0;
-	__bio_add_page(&bio, path->test_page, bdev_logical_block_size(bdev), 0);
-	submit_bio_wait(&bio);
-	bio_uninit(&bio);
-	return bio.bi_status;
+	bio->bi_iter.bi_sector = 0;
+	bio->bi_end_io = mpath_end_test;
+	__bio_add_page(bio, test->page, bdev_logical_block_size(bdev), 0);
+	submit_bio(bio);
 }
 
 static void mpath_test_work(struct work_struct *work)
@@ -820,8 +898,13 @@ static void mpath_test_work(struct work_struct *work)
 	/* Without the transport there is no use; its return starts the test. */
 	if (!mpath_state_is_usable(READ_ONCE(path->transport)))
 		return;
-	mpath_path_tested(path, get_capacity(path->disk) ?
-				mpath_test_read(path) : BLK_STS_IOERR);
+	if (get_capacity(path->disk)) {
+		mpath_send_test(path);
+		return;
+	}
+	spin_lock_irq(&path->head->lock);
+	mpath_path_tested(path, BLK_STS_IOERR);
+	spin_unlock_irq(&path->head->lock);
 }
 
 /*
@@ -2288,8 +2371,8 @@ int mpath_join(struct mpath_head *head, struct mpath_device *path)
 	if (!path->done)
 		return -ENOMEM;
 	ret = -ENOMEM;
-	path->test_page = alloc_page(GFP_KERNEL);
-	if (!path->test_page)
+	path->first_test.page = alloc_page(GFP_KERNEL);
+	if (!path->first_test.page)
 		goto free_done;
 	ret = percpu_ref_init(&path->ref, mpath_path_drained, 0, GFP_KERNEL);
 	if (ret)
@@ -2314,7 +2397,7 @@ unlock:
 		return 0;
 	percpu_ref_exit(&path->ref);
 free_page:
-	__free_page(path->test_page);
+	__free_page(path->first_test.page);
 free_done:
 	free_percpu(path->done);
 	return ret;
@@ -2401,7 +2484,7 @@ void mpath_leave(struct mpath_device *path)
 	if (listed)
 		mpath_drain_path(path);
 	percpu_ref_exit(&path->ref);
-	__free_page(path->test_page);
+	__free_page(path->first_test.page);
 
 	mpath_lock(head);
 	dead = head->life == MPATH_DEAD;

@@ -975,6 +975,14 @@ static void mpath_kunit_fail(struct mpath_device *path)
 	spin_unlock_irq(&path->head->lock);
 }
 
+static void mpath_kunit_tell_test(struct mpath_device *path,
+				  blk_status_t status)
+{
+	spin_lock_irq(&path->head->lock);
+	mpath_path_tested(path, status);
+	spin_unlock_irq(&path->head->lock);
+}
+
 static void mpath_kunit_backoff(struct kunit *test)
 {
 	struct mpath_kunit *ctx = test->priv;
@@ -987,7 +995,7 @@ static void mpath_kunit_backoff(struct kunit *test)
 	mpath_kunit_fail(path);
 	for (i = 0; i < 5; i++) {
 		KUNIT_EXPECT_EQ(test, path->backoff, expected);
-		mpath_path_tested(path, BLK_STS_IOERR);
+		mpath_kunit_tell_test(path, BLK_STS_IOERR);
 		expected = min(2 * expected, MPATH_BACKOFF_URGENT);
 	}
 	KUNIT_EXPECT_EQ(test, path->backoff, MPATH_BACKOFF_URGENT);
@@ -995,21 +1003,21 @@ static void mpath_kunit_backoff(struct kunit *test)
 	for (i = 0; i < 10; i++) {
 		expected = min(2 * expected,
 			       (unsigned long)MPATH_BACKOFF_DEGRADED);
-		mpath_path_tested(path, BLK_STS_IOERR);
+		mpath_kunit_tell_test(path, BLK_STS_IOERR);
 		KUNIT_EXPECT_EQ(test, path->backoff, expected);
 	}
 	KUNIT_EXPECT_EQ(test, path->backoff,
 			(unsigned long)MPATH_BACKOFF_DEGRADED);
 	/* It passes tests and fails again and again. */
 	for (i = 0; i < 10; i++) {
-		mpath_path_tested(path, BLK_STS_OK);
+		mpath_kunit_tell_test(path, BLK_STS_OK);
 		mpath_kunit_fail(path);
 	}
 	KUNIT_EXPECT_EQ(test, path->backoff, (unsigned long)MPATH_BACKOFF_MAX);
-	mpath_path_tested(path, BLK_STS_IOERR);
+	mpath_kunit_tell_test(path, BLK_STS_IOERR);
 	KUNIT_EXPECT_EQ(test, path->backoff, (unsigned long)MPATH_BACKOFF_MAX);
 	path->failed_at = get_jiffies_64() - MPATH_DEGRADED_TIME - 1;
-	mpath_path_tested(path, BLK_STS_IOERR);
+	mpath_kunit_tell_test(path, BLK_STS_IOERR);
 	KUNIT_EXPECT_EQ(test, path->backoff, (unsigned long)MPATH_BACKOFF_MAX);
 	mod_delayed_work(mpath_test_wq, &path->test_work, 1000 * HZ);
 
@@ -1019,7 +1027,7 @@ static void mpath_kunit_backoff(struct kunit *test)
 	flush_delayed_work(&path->test_work);
 	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->paths[0].tests), 1);
 	for (i = 0; i < 10; i++)
-		mpath_path_tested(path, BLK_STS_IOERR);
+		mpath_kunit_tell_test(path, BLK_STS_IOERR);
 	KUNIT_EXPECT_EQ(test, path->backoff, MPATH_BACKOFF_URGENT);
 
 	/* The next change finds it hurrying already. */
@@ -1052,14 +1060,14 @@ static void mpath_kunit_failed_path(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->head->generation, generation);
 	KUNIT_EXPECT_EQ(test, path->backoff, MPATH_BACKOFF_MIN);
 
-	mpath_path_tested(path, BLK_STS_OK);
+	mpath_kunit_tell_test(path, BLK_STS_OK);
 	KUNIT_EXPECT_EQ(test, path->state, MPATH_OPTIMIZED);
 	KUNIT_EXPECT_EQ(test, ctx->head->outlook, MPATH_SERVING);
 
 	/* Again so soon: it is tested later. */
 	mpath_kunit_fail(path);
 	KUNIT_EXPECT_EQ(test, path->backoff, 2 * MPATH_BACKOFF_MIN);
-	mpath_path_tested(path, BLK_STS_OK);
+	mpath_kunit_tell_test(path, BLK_STS_OK);
 
 	/* After it has been good for long, it is as new. */
 	path->recovered_at = get_jiffies_64() - MPATH_TRUST_TIME - 1;
@@ -1143,7 +1151,7 @@ static void mpath_kunit_test_results(struct kunit *test)
 		cancel_delayed_work_sync(&path->test_work);
 		backoff = path->backoff;
 
-		mpath_path_tested(path, cases[i].status);
+		mpath_kunit_tell_test(path, cases[i].status);
 		KUNIT_EXPECT_EQ_MSG(test, path->state == MPATH_NONOPTIMIZED,
 				    cases[i].good, "case %u", i);
 		/* A bad one is not the last. */
@@ -1159,23 +1167,89 @@ static void mpath_kunit_test_results(struct kunit *test)
 	/* For so long that nobody should wait for it. */
 	KUNIT_ASSERT_EQ(test, path->state, MPATH_FAILED);
 	path->failed_at = get_jiffies_64() - MPATH_DEGRADED_TIME - 1;
-	mpath_path_tested(path, BLK_STS_IOERR);
+	mpath_kunit_tell_test(path, BLK_STS_IOERR);
 	KUNIT_EXPECT_EQ(test, path->state, MPATH_DEGRADED);
 	KUNIT_EXPECT_EQ(test, ctx->head->outlook, MPATH_LOST);
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&path->test_work));
 
 	/* It comes back all the same. */
-	mpath_path_tested(path, BLK_STS_OK);
+	mpath_kunit_tell_test(path, BLK_STS_OK);
 	KUNIT_EXPECT_EQ(test, path->state, MPATH_NONOPTIMIZED);
 	cancel_delayed_work_sync(&path->test_work);
 
 	/* A result that comes too late changes nothing. */
 	mpath_kunit_fail(path);
 	mpath_kunit_unlist(path);
-	mpath_path_tested(path, BLK_STS_OK);
+	mpath_kunit_tell_test(path, BLK_STS_OK);
 	KUNIT_EXPECT_TRUE(test, path->failed);
-	mpath_path_tested(path, BLK_STS_IOERR);
+	mpath_kunit_tell_test(path, BLK_STS_IOERR);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&path->test_work));
+}
+
+/* What is sent is a bio without a disk, so that it can only be ended. */
+static struct mpath_test *mpath_kunit_begin_test(struct mpath_device *path)
+{
+	struct mpath_test *path_test = mpath_begin_test(path);
+
+	if (path_test)
+		bio_init(&path_test->bio, NULL, NULL, 0, REQ_OP_READ);
+	return path_test;
+}
+
+static void mpath_kunit_end_test(struct mpath_test *path_test,
+				 blk_status_t status)
+{
+	path_test->bio.bi_status = status;
+	mpath_end_test(&path_test->bio);
+}
+
+/* A test that is not answered does not keep others from being. */
+static void mpath_kunit_overdue_tests(struct kunit *test)
+{
+	struct mpath_device *path = mpath_kunit_list(test, 0, MPATH_OPTIMIZED);
+	struct mpath_test *tests[MPATH_MAX_TESTS];
+	unsigned int i;
+
+	KUNIT_EXPECT_NULL(test, mpath_kunit_begin_test(path));
+	mpath_kunit_fail(path);
+	for (i = 0; i < MPATH_MAX_TESTS; i++) {
+		cancel_delayed_work_sync(&path->test_work);
+		tests[i] = mpath_kunit_begin_test(path);
+		KUNIT_EXPECT_TRUE(test, delayed_work_pending(&path->test_work));
+		if (!tests[i])
+			break;
+	}
+	KUNIT_EXPECT_EQ(test, i, MPATH_MAX_TESTS);
+	KUNIT_EXPECT_PTR_EQ(test, tests[0], &path->first_test);
+	KUNIT_EXPECT_NULL(test, mpath_kunit_begin_test(path));
+	if (i < MPATH_MAX_TESTS)
+		goto end;
+
+	/* The end of one is when the time until the next one begins. */
+	mod_delayed_work(mpath_test_wq, &path->test_work, 1000 * HZ);
+	mpath_kunit_end_test(tests[--i], BLK_STS_TIMEOUT);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_FAILED);
+	KUNIT_EXPECT_TRUE(test, time_before(path->test_work.timer.expires,
+					    jiffies + 500 * HZ));
+	/* One that is good is enough, and what others say then is old. */
+	mpath_kunit_end_test(tests[--i], BLK_STS_OK);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_OPTIMIZED);
+	KUNIT_EXPECT_NULL(test, mpath_kunit_begin_test(path));
+	cancel_delayed_work_sync(&path->test_work);
+	mpath_kunit_end_test(tests[--i], BLK_STS_TIMEOUT);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_OPTIMIZED);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&path->test_work));
+
+	/* Nor does it say that the path is good that has been lost again. */
+	mpath_kunit_fail(path);
+	mpath_kunit_end_test(tests[--i], BLK_STS_OK);
+	KUNIT_EXPECT_EQ(test, path->state, MPATH_FAILED);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&path->test_work));
+	KUNIT_EXPECT_EQ(test, path->nr_tests, 0);
+	KUNIT_EXPECT_NULL(test, path->first_test.path);
+end:
+	while (i--)
+		mpath_kunit_end_test(tests[i], BLK_STS_IOERR);
 }
 
 /* There is no disk here: a read would not go unnoticed. */
@@ -1359,7 +1433,7 @@ static void mpath_kunit_whose_error(struct kunit *test)
 			KUNIT_EXPECT_GT(test, mpath_kunit_kicks(ctx), 0);
 
 		mpath_kunit_end_parked(ctx);
-		mpath_path_tested(path, BLK_STS_OK);
+		mpath_kunit_tell_test(path, BLK_STS_OK);
 	}
 }
 
@@ -1440,7 +1514,7 @@ static void mpath_kunit_count(struct kunit *test)
 				KUNIT_EXPECT_EQ(test,
 						atomic_read(path->nr_active), 0);
 				mpath_kunit_end_parked(ctx);
-				mpath_path_tested(path, BLK_STS_OK);
+				mpath_kunit_tell_test(path, BLK_STS_OK);
 			}
 }
 
@@ -1499,7 +1573,7 @@ static void mpath_kunit_counters(struct kunit *test)
 	KUNIT_EXPECT_GT(test, path->last_error_at, 0);
 	KUNIT_EXPECT_EQ(test, path->nr_changes, changes + 1);
 	mpath_kunit_end_parked(ctx);
-	mpath_path_tested(path, BLK_STS_OK);
+	mpath_kunit_tell_test(path, BLK_STS_OK);
 	KUNIT_EXPECT_EQ(test, path->nr_changes, changes + 2);
 	KUNIT_EXPECT_EQ(test, head->outages, 0);
 
@@ -1556,7 +1630,7 @@ static void mpath_kunit_tries_are_bounded(struct kunit *test)
 		if (tries == MPATH_MAX_TRIES)
 			break;
 		mpath_kunit_unpark(test, io);
-		mpath_path_tested(&ctx->paths[0].path, BLK_STS_OK);
+		mpath_kunit_tell_test(&ctx->paths[0].path, BLK_STS_OK);
 	}
 	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 1);
 	KUNIT_EXPECT_EQ(test, mpath_kunit_error(ctx, 0), -ENOLINK);
@@ -1707,7 +1781,7 @@ static void mpath_kunit_parked_keep_order(struct kunit *test)
 		struct mpath_io *io = mpath_kunit_io(test, i,
 						    REQ_OP_WRITE | REQ_NOWAIT);
 
-		mpath_path_tested(&ctx->paths[0].path, BLK_STS_OK);
+		mpath_kunit_tell_test(&ctx->paths[0].path, BLK_STS_OK);
 		mpath_kunit_send(io, mpath_get_path(head));
 		KUNIT_ASSERT_NOT_NULL(test, io->path);
 		io->clone.bi_status = BLK_STS_IOERR;
@@ -2229,6 +2303,7 @@ static struct kunit_case mpath_kunit_cases[] = {
 	KUNIT_CASE(mpath_kunit_fail_knows_why),
 	KUNIT_CASE(mpath_kunit_sizeless_path),
 	KUNIT_CASE(mpath_kunit_test_results),
+	KUNIT_CASE(mpath_kunit_overdue_tests),
 	KUNIT_CASE(mpath_kunit_no_test_without_transport),
 	KUNIT_CASE(mpath_kunit_tells_return),
 	KUNIT_CASE(mpath_kunit_whose_error),

@@ -180,6 +180,25 @@ struct mpath_done {
 };
 
 /**
+ * struct mpath_test - a read that is to show whether a failed path is good again
+ *
+ * It holds a reference to the path.
+ *
+ * @path: the path; NULL while the test is not under way
+ * @losses: mpath_device.losses when it was sent
+ * @page: where it reads to
+ * @bvec: the same for @bio
+ * @bio: the read
+ */
+struct mpath_test {
+	struct mpath_device	*path;
+	unsigned int		losses;
+	struct page		*page;
+	struct bio_vec		bvec;
+	struct bio		bio;
+};
+
+/**
  * struct mpath_device - one path
  *
  * Embedded in the driver's structure. The driver brings it in with
@@ -228,7 +247,8 @@ struct mpath_done {
  * @recovered_at: when @failed was last cleared (likewise)
  * @backoff: time until the next test (jiffies)
  * @test_work: tests a failed path
- * @test_page: where a test reads to
+ * @nr_tests: tests under way
+ * @first_test: the one that needs no memory
  * @nr_errors: bios that the path has ended with an error
  * @nr_failovers: those of them that were given to another try
  * @nr_retries: bios that came here after another try had failed
@@ -274,7 +294,8 @@ struct mpath_device {
 	u64			recovered_at;
 	unsigned long		backoff;
 	struct delayed_work	test_work;
-	struct page		*test_page;
+	unsigned int		nr_tests;
+	struct mpath_test	first_test;
 	unsigned long		nr_errors;
 	unsigned long		nr_failovers;
 	unsigned long		nr_retries;

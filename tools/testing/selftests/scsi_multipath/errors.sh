@@ -449,6 +449,36 @@ t_bad_reads() {
 
 errors_above() { (($(errors "$1") > $2)); }
 
+# A test is not answered: the next one is sent long before it is given up.
+t_unanswered_test() {
+	local changes n
+
+	echo 20 >"$(sdev $h0)/timeout"
+	n=$(timeouts $h0)
+	fio_start
+	inject $h0 "2 1 $read 1 0 0 0 0 0"
+	wait_for 20 state_is $h0 failed || fail "the path is $(state $h0)"
+	# what was under way when it failed
+	wait_for 20 errors_above $h0 $(($(errors $h0) + 1)) || fail "the path is not tested"
+	inject $h0 "0 -1 $read"
+	wait_for 20 rule_used_up $h0 0 $read || fail "the path is not tested any more"
+	uninject $h0 2 $read
+	wait_for 60 state_is $h0 optimized || fail "the path is $(state $h0)"
+	is "tests that have been given up" "$n" "$(timeouts $h0)"
+	changes=$(</sys/block/$(disk_of $h0)/mpath_state_changes)
+	n=$(handled aborts)
+	wait_for 60 handled_above aborts "$n" || fail "the test is not given up"
+	n=$(disk_stat sda 1)
+	wait_for 20 disk_reads_above sda $((n + 50)) || fail "no I/O"
+	fio_stop
+	is "changes of its state" "$changes" \
+		"$(</sys/block/$(disk_of $h0)/mpath_state_changes)"
+	is "state" optimized "$(state $h0)"
+	none_parked || fail "parked: $(parked)"
+	echo 30 >"$(sdev $h0)/timeout"
+	renew $h0
+}
+
 # timed MAXIMUM COMMAND...: must fail, and before MAXIMUM seconds are over
 timed() {
 	local max=$1 start=$EPOCHREALTIME
@@ -505,6 +535,7 @@ testcase t_full rig_errors "B15: nor for a device that has no room"
 testcase t_rain rig_errors "B1, C17: errors on both paths under verified I/O"
 testcase t_partial rig_errors "B17: commands that are done in part, and then fail"
 testcase t_bad_reads rig_errors "B8: a path that fails all reads is held down until one succeeds"
+testcase t_unanswered_test rig_errors "B8: a test that is not answered does not keep others from being"
 testcase t_bounded_tries rig_errors "B8: a bio that no path takes ends with an error"
 testcase t_bounded_time rig_errors \
 	"B8, B9: paths that fail all tests are not waited for without end"

@@ -10,8 +10,9 @@
 #	MAX_PATHS=N	of a disk, 2 to 8; default 3
 #	SLACK_MS=N	what an I/O may take on a disk that has a path, besides what the model
 #			knows; default 45000, for a slow machine with all debugging
-#	RATE=N		I/Os a second of each job of fio; default 6, as with all debugging
-#			and software emulation 200 in all are what a machine can do
+#	RATE=N		I/Os a second of each job of fio; default 3, as with all debugging
+#			and software emulation 200 in all are what a machine can do, and
+#			then it does nothing else
 #	HOOK=NAME	to see it fail. lie: take the last path of a disk that is to keep
 #			one. corrupt: change blocks behind the disks' backs. stale: put old
 #			blocks of disk e back, as if writes were lost; last: once all has
@@ -50,7 +51,7 @@
 seed=${SEED:-1}
 minutes=${MINUTES:-1}
 max_paths=${MAX_PATHS:-3}
-rate=${RATE:-6}
+rate=${RATE:-3}
 hook=${HOOK:-}
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -78,6 +79,19 @@ declare -A costs=(
 draw() { lot=$((RANDOM % $1)); }
 # one_of WORD...: sets lot
 one_of() { local i=$((RANDOM % $# + 1)); lot=${!i}; }
+# deal DECK WORD...: sets lot: each of the words once, by lot, before any comes again
+declare -A decks
+deal() {
+	local deck=$1 left
+	shift
+
+	read -r -a left <<<"${decks[$deck]:-$*}"
+	draw ${#left[@]}
+	set -- "${left[lot]}"
+	unset "left[lot]"
+	decks[$deck]=${left[*]}
+	lot=$1
+}
 sow() { local i; RANDOM=$((seed * 64 + $1)); for i in {1..8}; do lot=$RANDOM; done; }
 
 kept=(a b c d e)
@@ -418,7 +432,8 @@ heal() {
 } 2>/dev/null
 
 lio_downs=(state delete unbind disabled link standby unavailable transition lun relink host)
-iscsi_downs=(state delete unbind disabled standby unavailable transition block give_up logout)
+# Those that no other disk has, and what makes them hard
+iscsi_downs=(block give_up logout state delete unbind standby)
 lio_shakes=(rescan reset scan nonopt prefer)
 debug_downs=(state delete unbind disabled no_connect failfast disrupted not_ready no_lun swallow)
 debug_shakes=(rescan reset scan)
@@ -474,13 +489,13 @@ lio_round() {
 		fi
 		draw 4
 		case $lot in
-		0)	one_of "${lio_shakes[@]}"
+		0)	deal shakes "${lio_shakes[@]}"
 			event "$lot $head$i"
 			allow "$lot" "$i"
 			jobs+=("shake_$lot $head $i")
 			# it stays in the state that it was given
 			[[ $lot != nonopt ]] || down[i]=1 ;;
-		1|2)	one_of "${downs[@]}"
+		1|2)	deal downs "${downs[@]}"
 			event "$lot $head$i"
 			allow "$lot" "$i"
 			jobs+=("down $lot $head $i")
@@ -586,7 +601,7 @@ drive_kept() {
 		round=$((round + 1))
 		lio_round "$head"
 		in_time 0 "$head"
-		draw 6
+		deal grow 0 1 2 3
 		if [[ $head == e && $lot == 0 ]]; then
 			sectors=$(((sectors ? sectors : 65536) + 2048))
 			event "grow to $sectors sectors"
@@ -754,16 +769,20 @@ change_sd() {
 }
 
 drive_modules() {
-	local all=("change_debug" "change_loop quiet" "change_loop lose" "change_sd") left=() i
+	local took
 
 	until [[ -e $tmp/enough ]]; do
-		((${#left[@]})) || left=("${all[@]}")
+		deal layer sd low_level
+		[[ $lot == sd ]] || deal low_level debug loop_quiet loop_lose
 		pause 150
-		draw ${#left[@]}
-		event "${left[lot]}"
-		i=$lot
-		${left[i]}
-		left=("${left[@]:0:i}" "${left[@]:i+1}")
+		event "change_$lot"
+		took=$EPOCHSECONDS
+		change_${lot/_/ }
+		# Disks are at rest for most of that: let them have as much time for others.
+		took=$((EPOCHSECONDS - took))
+		for ((; took > 0; took--)); do
+			[[ -e $tmp/enough ]] || nap 1
+		done
 	done
 }
 
@@ -812,12 +831,12 @@ drive_debug() {
 				fi
 				draw 4
 				case $lot in
-				0)	one_of "${debug_shakes[@]}"
+				0)	deal shakes "${debug_shakes[@]}"
 					event "$lot $l$h"
 					allow "$lot" $l$h
 					# A reset is one of the host for as long as it takes.
 					jobs+=("shake_$lot $l $h") ;;
-				1|2)	one_of "${debug_downs[@]}"
+				1|2)	deal downs "${debug_downs[@]}"
 					# not where the other LUN has its last path
 					((h != anchor[a] && h != anchor[b])) ||
 						[[ $lot != swallow ]] || lot=state
@@ -828,7 +847,7 @@ drive_debug() {
 				esac
 			done
 		done
-		draw 3
+		deal host 0 1 2
 		if ((!lot && present > fixed)); then
 			event "remove the last host"
 			jobs+=("down_last_host")
@@ -842,7 +861,7 @@ drive_debug() {
 		together "${jobs[@]}"
 		pause 15
 		in_time 0 a b
-		draw 8
+		deal grow 0 1 2 3
 		if ((!lot && gb < 1000)); then
 			gb=$((gb + 1)) sectors=$((gb << 21))
 			event "grow to $gb GiB"
@@ -862,7 +881,10 @@ add_host() { echo 1 >$debug_driver/add_host; }
 
 debug_settle() {
 	event "${1:-settle} a and b"
-	for (( ; present < hosts; present++)); do add_host; done
+	for (( ; present < hosts; present++)); do
+		event "${1:+at last, }add a host"
+		add_host
+	done
 	for l in a b; do all_up $l; done
 	down=()
 	for l in a b; do well $l; done
@@ -884,8 +906,9 @@ lose_all() {
 	done
 	together "${jobs[@]}"
 }
-# What leaves I/O no path that it would wait for.
+# What leaves I/O no path that it would wait for, and the disk none at all.
 final_downs=(state delete unbind disabled relink host)
+gone_downs=(delete unbind relink host)
 delay() { { echo "$1" >"/sys/block/$disk/delayed_removal_secs"; } 2>/dev/null; }
 
 f_alive() { ! gone ${block_pid[f]} || wrong "I/O on disk f has ended: $(said f)"; }
@@ -909,12 +932,16 @@ drive_lost() {
 		find_disk f || wrong "disk f is not there"
 		read -r seq <"/sys/block/$disk/diskseq"
 		start=${EPOCHREALTIME/./}
-		draw 3
+		deal lost while_any for_good while_gone
 		case $lot in
-		0|1)	# all lost for a while: nothing fails, and it is the same disk
+		while_*) # all lost for a while: nothing fails, and it is the same disk
 			event "delay of 600 s"
 			delay 600
-			lose_all "${lio_downs[@]}"
+			if [[ $lot == while_any ]]; then
+				lose_all "${lio_downs[@]}"
+			else
+				lose_all "${gone_downs[@]}"
+			fi
 			pause 20
 			for i in {1..3}; do
 				one_of 300 900 86400
@@ -923,6 +950,7 @@ drive_lost() {
 				! has_no_path "$disk" || echo "re-timed" >>"$tmp/pending"
 				pause 5
 			done
+			! has_no_path "$disk" || echo "cancelled" >>"$tmp/pending"
 			lio_settle f
 			f_alive
 			read -r again <"/sys/block/$disk/diskseq"
@@ -930,23 +958,23 @@ drive_lost() {
 			in_time $(((${EPOCHREALTIME/./} - start) / 1000)) f
 			draw 2
 			((lot)) || { event "delay of 0 s"; delay 0; } ;;
-		2)	# all lost for good: what fails, fails, the rest is there later
-			draw 3
+		for_good) # all lost for good: what fails, fails, the rest is there later
+			deal removal ended none over
 			ms=0
 			case $lot in
-			0)	event "no delay"
+			none)	event "no delay"
 				delay 0
 				lose_all "${final_downs[@]}" ;;
-			1)	event "delay of 600 s, ended"
+			ended)	event "delay of 600 s, ended"
 				delay 600
-				lose_all "${final_downs[@]}"
+				lose_all "${gone_downs[@]}"
 				pause 10
 				f_alive
 				! has_no_path "$disk" || echo "ended" >>"$tmp/pending"
 				delay 0 ;;
-			2)	event "delay of 1 s"
+			over)	event "delay of 1 s"
 				delay 1
-				lose_all "${final_downs[@]}"
+				lose_all "${gone_downs[@]}"
 				ms=1000 ;;
 			esac
 			ms=$((ms + (${EPOCHREALTIME/./} - start) / 1000))
@@ -1321,6 +1349,8 @@ rig_torture() {
 	note "SEED=$seed MINUTES=$minutes MAX_PATHS=$max_paths ${hook:+HOOK=$hook}"
 	note "paths: a and b ${paths[a]}, c ${paths[c]}, d ${paths[d]}, e ${paths[e]}," \
 		"f ${paths[f]}${paths[g]:+, g ${paths[g]}}"
+	# Those who wait for a path wait for long; who waits in vain is found in other ways.
+	echo $bound >/proc/sys/kernel/hung_task_timeout_secs || :
 	scsi_load on
 	echo 2 >$probe_secs
 	load_debug
@@ -1518,6 +1548,19 @@ node() {
 	rm "/dev/$disk"
 }
 
+# How often there has been an event of each kind there is to be
+kinds() {
+	local kind all=(state delete unbind heal 'standby|unavailable|transition' host
+		'remove the last host' 'add a host' rescan scan reset grow 'delay of 1 s'
+		iopolicy max_sectors_kb delayed_removal_secs 'scan the partitions' 'open and close'
+		change_sd 'change_(debug|loop_quiet|loop_lose)')
+
+	[[ ! ${paths[g]:-} ]] || all+=('block|give_up')
+	for kind in "${all[@]}"; do
+		echo "$(grep -cE "^[a-z0-9]+ [0-9]+: ($kind)( |\$)" "$tmp/events" || :) $kind"
+	done
+}
+
 t_torture() {
 	local head refs start stopped modules actors=() others=() p f least
 	declare -A seen since names
@@ -1574,11 +1617,15 @@ t_torture() {
 		# Some may not matter at the time, but not each time.
 		((${f#* } < 10 || ${f% *})) || fail "'$p' has no effect"
 	done < <(effects)
-	for p in re-timed ended; do
+	for p in re-timed ended cancelled; do
 		f=$(grep -c $p "$tmp/pending" || :)
 		note "delayed removal was $p: $f times"
 		((minutes < 10)) || ok_if "delayed removal was $p" "$f > 0"
 	done
+	while read -r f p; do
+		note "$f times: $p"
+		((minutes < 10)) || ok_if "it was often enough" "$f > 0"
+	done < <(kinds)
 	for head in "${kept[@]}"; do
 		read -r f least < <(awk -v head=$head '$1 == head { n += $2; least += $3 }
 			END { print n + 0, least + 0 }' "$tmp/tally")
