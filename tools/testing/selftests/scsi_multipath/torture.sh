@@ -769,15 +769,16 @@ change_sd() {
 }
 
 drive_modules() {
-	local took
+	local what took
 
 	until [[ -e $tmp/enough ]]; do
 		deal layer sd low_level
 		[[ $lot == sd ]] || deal low_level debug loop_quiet loop_lose
+		what=change_$lot
 		pause 150
-		event "change_$lot"
+		event "$what"
 		took=$EPOCHSECONDS
-		change_${lot/_/ }
+		${what/loop_/loop }
 		# Disks are at rest for most of that: let them have as much time for others.
 		took=$((EPOCHSECONDS - took))
 		for ((; took > 0; took--)); do
