@@ -1619,7 +1619,8 @@ t_torture() {
 	[[ $hook != @(corrupt|stale|slow|node) ]] || background actor x 50 $hook
 
 	while ((EPOCHSECONDS < start + minutes * 60)); do look; done
-	while ((minutes >= 10 && EPOCHSECONDS < start + 3 * minutes * 60)) && kinds | grep -q '^0 '; do
+	while ((minutes >= 10 && EPOCHSECONDS < start + 3 * minutes * 60)); do
+		[[ $'\n'$(kinds) == *$'\n0 '* ]] || break
 		for f in {1..30}; do look; done
 	done
 	# What they do ends, as does what they then do to have all paths again. The last
