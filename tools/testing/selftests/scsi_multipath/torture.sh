@@ -470,7 +470,8 @@ io_above() {
 makes_progress() {
 	find_disk "$1" || wrong "disk $1 is not there"
 	note_io
-	wait_for $bound io_above $((io_seen + 4)) || wrong "no I/O ends on disk $1 ($disk)"
+	wait_for $bound io_above $((io_seen + 4)) ||
+		wrong "no I/O ends on disk $1 ($disk) $(io_why $1)"
 }
 
 # A round of a disk that keeps a path: another path becomes the one that stays,
@@ -1252,7 +1253,7 @@ io() {
 
 	fio --output-format=json --output="$tmp/$name.json" --ioengine=libaio --direct=1 \
 		--rw=randwrite --verify=crc32c --do_verify=1 --verify_fatal=1 \
-		--verify_state_save=0 --verify_backlog=32 --disk_util=0 --loops=1000000 \
+		--verify_state_save=0 --verify_backlog=16 --disk_util=0 --loops=1000000 \
 		--exitall_on_error=1 --rate_iops="$rate" --randseed="$seed" $file "$@" \
 		>"$tmp/$name.err" 2>&1 &
 	io_pid[$name]=$!
@@ -1263,7 +1264,7 @@ raw_jobs=(--name=small --bs=4k --size=1m --iodepth=4
 
 # I/O on disk $1, from now on. In $tmp/io.$1 is who does it.
 io_begin() {
-	local head=$1 file
+	local head=$1 file fd
 
 	find_disk $head || wrong "disk $head is not there"
 	identity $head >"$tmp/identity.$head"
@@ -1274,9 +1275,12 @@ io_begin() {
 			--name=direct --bs=4k --size=2m --iodepth=8 \
 			--name=buffered --bs=16k --size=4m --ioengine=psync --direct=0 --fsync=16 ;;
 	[abeg])	raw_file $head
+		# Partitions are scanned by others, and are gone meanwhile, if not in use.
+		wait_for $bound hold_open || wrong "$file cannot be opened"
 		io $head "--filename=$file" --offset=1m "${raw_jobs[@]}" --offset=4m ;;
 	esac
 	[[ $head == f ]] || makes_progress $head
+	[[ ! ${fd:-} ]] || exec {fd}<&-
 	block_io $head run $([[ $head == f ]] || echo 1000) &
 	block_pid[$head]=$!
 	echo $! >>"$tmp/pids"
@@ -1285,6 +1289,7 @@ io_begin() {
 	[[ $head == f ]] || echo "${io_pid[$head]} ${block_pid[$head]}" >"$tmp/io.new.$head"
 	[[ $head == f ]] || mv "$tmp/io.new.$head" "$tmp/io.$head"
 }
+hold_open() { exec {fd}<"$file"; } 2>/dev/null
 has_written() {
 	local n
 
