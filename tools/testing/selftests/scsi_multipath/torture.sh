@@ -118,7 +118,16 @@ draw $((max_paths - 1))
 hosts=$((lot + 2)) && ((hosts > 2)) || hosts=3
 fixed=$((hosts - 1 - (hosts > 5)))
 paths[a]=$hosts paths[b]=$hosts
-for head in "${lio[@]}"; do draw $((max_paths - 1)); paths[$head]=$((lot + 2)); done
+# One disk may have as many as there are, the others few: a path is a host here, and
+# takes a slow machine seconds to be made.
+one_of "${lio[@]}"
+many=$lot
+for head in "${lio[@]}"; do
+	few=$((max_paths < 4 ? max_paths : 4))
+	[[ $head != "$many" ]] || few=$max_paths
+	draw $((few - 1))
+	paths[$head]=$((lot + 2))
+done
 if type -p iscsid iscsiadm ip nsenter >/dev/null; then
 	kept+=(g) paths[g]=2
 else
@@ -790,8 +799,8 @@ drive_modules() {
 		event "$what"
 		took=$EPOCHSECONDS
 		${what/loop_/loop }
-		# Disks are at rest for most of that: let them have as much time for others.
-		took=$((EPOCHSECONDS - took))
+		# Disks are at rest for most of that: let them have more time for other things.
+		took=$((2 * (EPOCHSECONDS - took)))
 		for ((; took > 0; took--)); do
 			[[ -e $tmp/enough ]] || nap 1
 		done
@@ -944,7 +953,7 @@ drive_lost() {
 		find_disk f || wrong "disk f is not there"
 		read -r seq <"/sys/block/$disk/diskseq"
 		start=${EPOCHREALTIME/./}
-		deal lost while_any for_good while_gone
+		deal lost while_any for_good while_gone for_good
 		case $lot in
 		while_*) # all lost for a while: nothing fails, and it is the same disk
 			event "delay of 600 s"
