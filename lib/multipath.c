@@ -144,6 +144,25 @@ struct mpath_io {
 	struct bio		clone;
 };
 
+/**
+ * struct mpath_test - a read that is to show whether a failed path is good again
+ *
+ * It holds a reference to the path.
+ *
+ * @path: the path; NULL while the test is not under way
+ * @losses: mpath_device.losses when it was sent
+ * @page: where it reads to
+ * @bvec: the same for @bio
+ * @bio: the read
+ */
+struct mpath_test {
+	struct mpath_device	*path;
+	unsigned int		losses;
+	struct page		*page;
+	struct bio_vec		bvec;
+	struct bio		bio;
+};
+
 static struct mpath_io *mpath_clone_to_io(struct bio *clone)
 {
 	return container_of(clone, struct mpath_io, clone);
@@ -801,9 +820,8 @@ static void mpath_path_tested(struct mpath_device *path, blk_status_t status)
 	mpath_update_path(path);
 }
 
-static struct mpath_test *mpath_alloc_test(void)
+static struct mpath_test *mpath_alloc_test(gfp_t gfp)
 {
-	gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN;
 	struct mpath_test *test = kzalloc(sizeof(*test), gfp);
 
 	if (!test)
@@ -817,10 +835,6 @@ static struct mpath_test *mpath_alloc_test(void)
 
 static void mpath_free_test(struct mpath_test *test)
 {
-	if (test == &test->path->first_test) {
-		test->path = NULL;
-		return;
-	}
 	__free_page(test->page);
 	kfree(test);
 }
@@ -837,10 +851,10 @@ static struct mpath_test *mpath_begin_test(struct mpath_device *path)
 	if (path->failed) {
 		queue_delayed_work(mpath_test_wq, &path->test_work,
 				   MPATH_TEST_OVERDUE);
-		if (!path->first_test.path)
-			test = &path->first_test;
+		if (!path->first_test->path)
+			test = path->first_test;
 		else if (path->nr_tests < MPATH_MAX_TESTS)
-			test = mpath_alloc_test();
+			test = mpath_alloc_test(GFP_NOWAIT | __GFP_NOWARN);
 	}
 	if (test) {
 		test->path = path;
@@ -865,7 +879,10 @@ static void mpath_end_test(struct bio *bio)
 	if (test->losses == path->losses)
 		mpath_path_tested(path, bio->bi_status);
 	bio_uninit(bio);
-	mpath_free_test(test);
+	if (test == path->first_test)
+		test->path = NULL;
+	else
+		mpath_free_test(test);
 	spin_unlock_irqrestore(&path->head->lock, flags);
 	/* last, as in mpath_end_clone() */
 	percpu_ref_put(&path->ref);
@@ -2371,12 +2388,12 @@ int mpath_join(struct mpath_head *head, struct mpath_device *path)
 	if (!path->done)
 		return -ENOMEM;
 	ret = -ENOMEM;
-	path->first_test.page = alloc_page(GFP_KERNEL);
-	if (!path->first_test.page)
+	path->first_test = mpath_alloc_test(GFP_KERNEL);
+	if (!path->first_test)
 		goto free_done;
 	ret = percpu_ref_init(&path->ref, mpath_path_drained, 0, GFP_KERNEL);
 	if (ret)
-		goto free_page;
+		goto free_test;
 
 	mpath_lock(head);
 	ret = -ENODEV;
@@ -2396,8 +2413,8 @@ unlock:
 	if (!ret)
 		return 0;
 	percpu_ref_exit(&path->ref);
-free_page:
-	__free_page(path->first_test.page);
+free_test:
+	mpath_free_test(path->first_test);
 free_done:
 	free_percpu(path->done);
 	return ret;
@@ -2484,7 +2501,7 @@ void mpath_leave(struct mpath_device *path)
 	if (listed)
 		mpath_drain_path(path);
 	percpu_ref_exit(&path->ref);
-	__free_page(path->first_test.page);
+	mpath_free_test(path->first_test);
 
 	mpath_lock(head);
 	dead = head->life == MPATH_DEAD;

@@ -1220,7 +1220,7 @@ static void mpath_kunit_overdue_tests(struct kunit *test)
 			break;
 	}
 	KUNIT_EXPECT_EQ(test, i, MPATH_MAX_TESTS);
-	KUNIT_EXPECT_PTR_EQ(test, tests[0], &path->first_test);
+	KUNIT_EXPECT_PTR_EQ(test, tests[0], path->first_test);
 	KUNIT_EXPECT_NULL(test, mpath_kunit_begin_test(path));
 	if (i < MPATH_MAX_TESTS)
 		goto end;
@@ -1246,7 +1246,7 @@ static void mpath_kunit_overdue_tests(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, path->state, MPATH_FAILED);
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&path->test_work));
 	KUNIT_EXPECT_EQ(test, path->nr_tests, 0);
-	KUNIT_EXPECT_NULL(test, path->first_test.path);
+	KUNIT_EXPECT_NULL(test, path->first_test->path);
 end:
 	while (i--)
 		mpath_kunit_end_test(tests[i], BLK_STS_IOERR);

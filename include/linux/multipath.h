@@ -26,6 +26,7 @@
 
 struct mpath_device;
 struct mpath_head;
+struct mpath_test;
 
 /**
  * enum mpath_iopolicy - how a head chooses among equally good paths
@@ -180,25 +181,6 @@ struct mpath_done {
 };
 
 /**
- * struct mpath_test - a read that is to show whether a failed path is good again
- *
- * It holds a reference to the path.
- *
- * @path: the path; NULL while the test is not under way
- * @losses: mpath_device.losses when it was sent
- * @page: where it reads to
- * @bvec: the same for @bio
- * @bio: the read
- */
-struct mpath_test {
-	struct mpath_device	*path;
-	unsigned int		losses;
-	struct page		*page;
-	struct bio_vec		bvec;
-	struct bio		bio;
-};
-
-/**
  * struct mpath_device - one path
  *
  * Embedded in the driver's structure. The driver brings it in with
@@ -295,7 +277,7 @@ struct mpath_device {
 	unsigned long		backoff;
 	struct delayed_work	test_work;
 	unsigned int		nr_tests;
-	struct mpath_test	first_test;
+	struct mpath_test	*first_test;
 	unsigned long		nr_errors;
 	unsigned long		nr_failovers;
 	unsigned long		nr_retries;

@@ -535,7 +535,8 @@ testcase t_full rig_errors "B15: nor for a device that has no room"
 testcase t_rain rig_errors "B1, C17: errors on both paths under verified I/O"
 testcase t_partial rig_errors "B17: commands that are done in part, and then fail"
 testcase t_bad_reads rig_errors "B8: a path that fails all reads is held down until one succeeds"
-testcase t_unanswered_test rig_errors "B8: a test that is not answered does not keep others from being"
+testcase t_unanswered_test rig_errors \
+	"B8: a test that is not answered does not keep others from being"
 testcase t_bounded_tries rig_errors "B8: a bio that no path takes ends with an error"
 testcase t_bounded_time rig_errors \
 	"B8, B9: paths that fail all tests are not waited for without end"

@@ -487,6 +487,12 @@ t_sysfs() {
 	is "errors of the device" 0 "$(head_attr mpath_refused)"
 }
 
+# What has been given up halfway keeps no disk.
+t_gone() {
+	unload scsi_debug || fail "scsi_debug stays"
+	wait_for 10 no_heads || fail "still there: $(heads)"
+}
+
 testcase t_plain rig_faults "A8, A10, A17: no disk can be made over a path, it is a disk itself"
 testcase t_bind rig_faults "A1, A2, A7, A8, A10, A17: memory runs out as sd makes a disk"
 testcase t_late rig_faults "A1, A7, A17: memory runs out as a path has its size at last"
@@ -494,6 +500,7 @@ testcase t_scan rig_faults "A1, A2, A17: memory runs out as a device is found"
 testcase t_works rig_faults "A17, C13: memory runs out as our works look at paths"
 testcase t_sysfs rig_faults \
 	"A17, C13: memory runs out as files are read and written, and devices looked at"
+testcase t_gone rig_faults "A10: nothing of it is left"
 testcase t_kmemleak rig_none "A2, A10: no leaks"
 
 run_tests "$@"

@@ -197,6 +197,23 @@ where() {
 	done < <(sed -n '/^\(Name\|State\)/p' "/proc/$1/status"; cat "/proc/$1/"{wchan,stack})
 } 2>/dev/null
 
+# What there is of iSCSI, and what its daemon has said last
+sessions() {
+	local f v line
+
+	for f in /sys/class/iscsi_session/*/{state,recovery_tmo} /sys/class/iscsi_connection/*/state; do
+		read -r v <"$f"
+		echo "torture: $actor $nr: $f: $v" >/dev/kmsg
+	done
+	while read -r line; do
+		echo "torture: $actor $nr: iscsid: $line" >/dev/kmsg
+	done < <(tail -n 5 "$tmp/iscsid.log")
+	ps -o pid,stat,args >"$tmp/ps"
+	while read -r line; do
+		echo "torture: $actor $nr: $line" >/dev/kmsg
+	done < <(grep -E 'iscsi|heal' "$tmp/ps")
+} 2>/dev/null
+
 # pause N: up to N tenths of a second
 pause() { draw $(($1 + 1)); nap $((lot / 10)).$((lot % 10)); }
 
@@ -220,6 +237,7 @@ together() {
 	for c; do
 		wait_for $bound gone "${pids[i]}" || {
 			where "${pids[i]}"
+			[[ $c != *' g '* ]] || sessions
 			wrong "'$c' does not end"
 		}
 		i=$((i + 1))
