@@ -201,7 +201,8 @@ where() {
 sessions() {
 	local f v line
 
-	for f in /sys/class/iscsi_session/*/{state,recovery_tmo} /sys/class/iscsi_connection/*/state; do
+	for f in /sys/class/iscsi_session/*/{state,recovery_tmo} \
+		 /sys/class/iscsi_connection/*/state; do
 		read -r v <"$f"
 		echo "torture: $actor $nr: $f: $v" >/dev/kmsg
 	done
@@ -469,8 +470,9 @@ heal() {
 } 2>/dev/null
 
 lio_downs=(state delete unbind disabled link standby unavailable transition lun relink host)
-# Those that no other disk has, and what makes them hard
-iscsi_downs=(block give_up logout state delete unbind standby)
+# A session whose link was cut takes a slow machine minutes to be back.
+iscsi_downs=(logout state delete unbind standby)
+((minutes < 10)) || iscsi_downs+=(block give_up)
 lio_shakes=(rescan reset scan nonopt prefer)
 debug_downs=(state delete unbind disabled no_connect failfast disrupted not_ready no_lun swallow)
 debug_shakes=(rescan reset scan)
