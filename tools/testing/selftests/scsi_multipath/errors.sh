@@ -422,19 +422,24 @@ rests() {
 
 # The path answers TEST UNIT READY and fails each read: it is left alone until
 # it has answered one.
-t_bad_reads() {
-	local before n changes
-
-	fio_start
+# From now on all reads on host 0 fail, and so do the tests of its path.
+fail_reads() {
 	inject $h0 "2 1 $read 1 0 0 0 0 0"
 	wait_for 20 state_is $h0 failed || fail "the path is $(state $h0)"
 	# what was under way when it failed
 	wait_for 20 errors_above $h0 $(($(errors $h0) + 1)) || fail "the path is not tested"
-	changes=$(</sys/block/$(disk_of $h0)/mpath_state_changes)
+}
+state_changes() { cat /sys/block/$(disk_of $h0)/mpath_state_changes; }
+
+t_bad_reads() {
+	local before n changes
+
+	fio_start
+	fail_reads
+	changes=$(state_changes)
 	before=$(failovers) n=$(errors $h0)
 	wait_for 60 errors_above $h0 $((n + 2)) || fail "the path is not tested any more"
-	is "changes of its state" "$changes" \
-		"$(</sys/block/$(disk_of $h0)/mpath_state_changes)"
+	is "changes of its state" "$changes" "$(state_changes)"
 	ok_if "bios keep off the path" "$(failovers) - before <= 1"
 	state_is $h0 failed || fail "the path is $(state $h0)"
 	fio_alive
@@ -456,23 +461,19 @@ t_unanswered_test() {
 	echo 20 >"$(sdev $h0)/timeout"
 	n=$(timeouts $h0)
 	fio_start
-	inject $h0 "2 1 $read 1 0 0 0 0 0"
-	wait_for 20 state_is $h0 failed || fail "the path is $(state $h0)"
-	# what was under way when it failed
-	wait_for 20 errors_above $h0 $(($(errors $h0) + 1)) || fail "the path is not tested"
+	fail_reads
 	inject $h0 "0 -1 $read"
 	wait_for 20 rule_used_up $h0 0 $read || fail "the path is not tested any more"
 	uninject $h0 2 $read
 	wait_for 60 state_is $h0 optimized || fail "the path is $(state $h0)"
 	is "tests that have been given up" "$n" "$(timeouts $h0)"
-	changes=$(</sys/block/$(disk_of $h0)/mpath_state_changes)
+	changes=$(state_changes)
 	n=$(handled aborts)
 	wait_for 60 handled_above aborts "$n" || fail "the test is not given up"
 	n=$(disk_stat sda 1)
 	wait_for 20 disk_reads_above sda $((n + 50)) || fail "no I/O"
 	fio_stop
-	is "changes of its state" "$changes" \
-		"$(</sys/block/$(disk_of $h0)/mpath_state_changes)"
+	is "changes of its state" "$changes" "$(state_changes)"
 	is "state" optimized "$(state $h0)"
 	none_parked || fail "parked: $(parked)"
 	echo 30 >"$(sdev $h0)/timeout"

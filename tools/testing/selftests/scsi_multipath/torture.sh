@@ -188,31 +188,26 @@ turn() {
 	mv "$tmp/turn.new.$actor" "$tmp/turn.$1"
 }
 
-# Where task $1 is, for whoever reads the log.
-where() {
+# tell WHAT: each line that is read, for whoever reads the log
+tell() {
 	local line
 
-	while read -r line; do
-		echo "torture: $actor $nr: task $1: $line" >/dev/kmsg
-	done < <(sed -n '/^\(Name\|State\)/p' "/proc/$1/status"; cat "/proc/$1/"{wchan,stack})
+	while read -r line; do echo "torture: $actor $nr: $1: $line" >/dev/kmsg; done
+}
+# Where task $1 is
+where() {
+	{ sed -n '/^\(Name\|State\)/p' "/proc/$1/status"; cat "/proc/$1/"{wchan,stack}; } |
+		tell "task $1"
 } 2>/dev/null
 
 # What there is of iSCSI, and what its daemon has said last
 sessions() {
-	local f v line
+	local pid
 
-	for f in /sys/class/iscsi_session/*/{state,recovery_tmo} \
-		 /sys/class/iscsi_connection/*/state; do
-		read -r v <"$f"
-		echo "torture: $actor $nr: $f: $v" >/dev/kmsg
-	done
-	while read -r line; do
-		echo "torture: $actor $nr: iscsid: $line" >/dev/kmsg
-	done < <(tail -n 5 "$tmp/iscsid.log")
-	ps -o pid,stat,args >"$tmp/ps"
-	while read -r line; do
-		echo "torture: $actor $nr: $line" >/dev/kmsg
-	done < <(grep -E 'iscsi|heal' "$tmp/ps")
+	grep -H . /sys/class/iscsi_session/*/{state,recovery_tmo} \
+		/sys/class/iscsi_connection/*/state | tell "session"
+	tail -n 5 "$tmp/iscsid.log" | tell "iscsid"
+	for pid in $(pgrep iscsi); do where "$pid"; done
 } 2>/dev/null
 
 # pause N: up to N tenths of a second
@@ -809,7 +804,7 @@ change_sd() {
 }
 
 drive_modules() {
-	local what took
+	local what begun
 
 	until [[ -e $tmp/enough ]]; do
 		deal layer sd low_level
@@ -817,13 +812,10 @@ drive_modules() {
 		what=change_$lot
 		pause 150
 		event "$what"
-		took=$EPOCHSECONDS
+		begun=$EPOCHSECONDS
 		${what/loop_/loop }
 		# Disks are at rest for most of that: let them have more time for other things.
-		took=$((2 * (EPOCHSECONDS - took)))
-		for ((; took > 0; took--)); do
-			[[ -e $tmp/enough ]] || nap 1
-		done
+		wait_for $((2 * (EPOCHSECONDS - begun))) test -e "$tmp/enough" || :
 	done
 }
 
