@@ -60,7 +60,7 @@
 /* Tests that fail for so long mean that nothing is under way ... */
 #define MPATH_DEGRADED_TIME	(30 * HZ)
 /* ... and may be further apart then. */
-#define MPATH_BACKOFF_DEGRADED	HZ
+#define MPATH_BACKOFF_DEGRADED	msecs_to_jiffies(400)
 /*
  * A test that is not answered may be lost for good while the device answers
  * others again. After this time it gets company, but not much of it, and not

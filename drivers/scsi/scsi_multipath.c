@@ -131,7 +131,7 @@ MODULE_PARM_DESC(multipath_iopolicy,
 #define SCSI_MPATH_HURRY_TIME		(30 * HZ)
 #define SCSI_MPATH_HURRY_RATE		250
 /* Then this often as long as a path may serve again; else less and less often. */
-#define SCSI_MPATH_PROBE_WAIT		(1UL * HZ)
+#define SCSI_MPATH_PROBE_WAIT		(2UL * HZ / 5)
 #define SCSI_MPATH_WAIT_RATE		25
 
 /* Between two scans of a path without a size; the last one, then it is left. */
