@@ -73,8 +73,8 @@ def main():
         "struct scsi_mpath_head": (kmalloc(size["scsi_mpath_head"]), 0),
         "struct sd_mpath_disk": (kmalloc(size["sd_mpath_disk"]), 0),
         "current_path, one node": (8, 0),
-        "cursor": (0, 4),
-        "bio_pool, 16 clones": (kmalloc(16 * 8) + 16 * clone, size["bio_alloc_cache"]),
+        "struct mpath_cpu": (0, size["mpath_cpu"]),
+        "bio_pool, 16 clones": (kmalloc(16 * 8) + 16 * clone, 0),
     }
     disk = {
         "struct gendisk": (kmalloc(size["gendisk"]), 0),
@@ -91,8 +91,8 @@ def main():
         "what it has done": (0, size["mpath_done"]),
         "page for tests": (4096, 0),
     }
-    # ALLOC_CACHE_MAX of block/bio.c, and one.
-    cached = 257 * clone
+    # MPATH_MAX_IDLE of lib/multipath.c
+    cached = 128 * clone
 
     with open(f"{directory}/memory.txt", "w") as txt:
         for title, parts, name in (
@@ -109,8 +109,8 @@ def main():
         for cpus in CPUS:
             print(f"memory.head_cache.{cpus}\t{cached * cpus}\tbytes at most")
         print(f"A clone takes {clone} bytes. Those of a disk that a CPU has had on their way at once stay\n"
-              f"with this CPU, up to 257.\n", file=txt)
-        print(size.layout("mpath_head", "mpath_device", "mpath_io", "bio_alloc_cache"), file=txt)
+              f"with this CPU, up to 128.\n", file=txt)
+        print(size.layout("mpath_head", "mpath_device", "mpath_io", "mpath_cpu"), file=txt)
 
 
 main()

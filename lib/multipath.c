@@ -86,6 +86,8 @@
 #define MPATH_MEMORY_TIME	msecs_to_jiffies(100)
 
 #define MPATH_BIO_POOL_SIZE	16
+/* Clones that a CPU keeps for the next bios of a disk: what its paths may carry. */
+#define MPATH_MAX_IDLE		128
 
 /* Bounded so that the time in jiffies stays far from wrapping on 32 bit. */
 #define MPATH_REMOVAL_SECS_MAX	(24 * 60 * 60)
@@ -128,9 +130,9 @@ static const char * const mpath_state_names[] = {
  * @start: when accounting began (jiffies)
  * @losses: mpath_device.losses when it was sent
  * @tries: how often a path has failed it
- * @accounted: accounting has begun
  * @counted: is in the path's nr_active
  * @waited: has had to wait for a path
+ * @accounted: accounting has begun
  * @clone: what is sent to a path; ->bi_private is the bio that it stands for
  */
 struct mpath_io {
@@ -138,9 +140,9 @@ struct mpath_io {
 	unsigned long		start;
 	unsigned int		losses;
 	u8			tries;
-	bool			accounted;
 	bool			counted;
 	bool			waited;
+	bool			accounted;
 	struct bio		clone;
 };
 
@@ -161,6 +163,20 @@ struct mpath_test {
 	struct page		*page;
 	struct bio_vec		bvec;
 	struct bio		bio;
+};
+
+/**
+ * struct mpath_cpu - what a head has for a CPU
+ *
+ * @cursor: index of the path that round-robin last chose
+ * @nr_idle: number of @idle
+ * @idle: clones that are not in use, linked by ->bi_next; touched by this CPU
+ *	with interrupts off, until the head is released
+ */
+struct mpath_cpu {
+	unsigned int		cursor;
+	unsigned int		nr_idle;
+	struct bio		*idle;
 };
 
 static struct mpath_io *mpath_clone_to_io(struct bio *clone)
@@ -211,93 +227,74 @@ EXPORT_SYMBOL_GPL(mpath_state_name);
  * under them.
  */
 
-/* The order in which usable paths are wanted; lower is better. */
+/* The order in which paths are wanted; lower is better. */
 static unsigned int mpath_rank(const struct mpath_device *path)
 {
 	return 2 * READ_ONCE(path->state) + !READ_ONCE(path->preferred);
 }
 
-static int mpath_distance(const struct mpath_device *path, int node)
+static u32 mpath_distance(const struct mpath_device *path, u32 node)
 {
 	if (path->numa_node == NUMA_NO_NODE)
 		return LOCAL_DISTANCE;
 	return node_distance(node, path->numa_node);
 }
 
+/* Those after @cursor come first, then those up to it. */
+static u32 mpath_turn(const struct mpath_device *path, u32 cursor)
+{
+	return path->index - cursor - 1;
+}
+
+static u32 mpath_load(const struct mpath_device *path, u32 unused)
+{
+	return atomic_read(path->nr_active);
+}
+
+/*
+ * The path with the lowest rank and, among such, the lowest of what the policy goes
+ * by. It is made for each policy, as each I/O takes it.
+ */
+static __always_inline struct mpath_device *
+mpath_best_path(struct mpath_head *head,
+		u32 (*cost)(const struct mpath_device *path, u32 arg), u32 arg)
+{
+	/* higher than that of any path which is usable */
+	u64 key, best_key = (u64)(2 * MPATH_NONOPTIMIZED + 2) << 32;
+	struct mpath_device *path, *best = NULL;
+
+	list_for_each_entry_rcu(path, &head->paths, entry) {
+		key = (u64)mpath_rank(path) << 32 | cost(path, arg);
+		if (key >= best_key)
+			continue;
+		best = path;
+		best_key = key;
+	}
+	return best;
+}
+
 static struct mpath_device *mpath_nearest_path(struct mpath_head *head,
 					       int node)
 {
-	struct mpath_device *path, *best = NULL;
-	unsigned int rank, best_rank = UINT_MAX;
-	int distance, best_distance = INT_MAX;
-
-	list_for_each_entry_rcu(path, &head->paths, entry) {
-		if (!mpath_state_is_usable(READ_ONCE(path->state)))
-			continue;
-		rank = mpath_rank(path);
-		distance = mpath_distance(path, node);
-		if (rank > best_rank ||
-		    (rank == best_rank && distance >= best_distance))
-			continue;
-		best = path;
-		best_rank = rank;
-		best_distance = distance;
-	}
-	return best;
+	return mpath_best_path(head, mpath_distance, node);
 }
 
-/* Among the best paths the next one after @cursor by index, in a circle. */
-static struct mpath_device *mpath_next_path(struct mpath_head *head,
-					    unsigned int cursor)
+static __always_inline struct mpath_device *
+mpath_next_path(struct mpath_head *head, unsigned int cursor)
 {
-	struct mpath_device *path, *first = NULL, *next = NULL;
-	unsigned int rank, best_rank = UINT_MAX;
-
-	list_for_each_entry_rcu(path, &head->paths, entry) {
-		if (!mpath_state_is_usable(READ_ONCE(path->state)))
-			continue;
-		rank = mpath_rank(path);
-		if (rank > best_rank)
-			continue;
-		if (rank < best_rank) {
-			best_rank = rank;
-			first = NULL;
-			next = NULL;
-		}
-		if (!first || path->index < first->index)
-			first = path;
-		if (path->index > cursor && (!next || path->index < next->index))
-			next = path;
-	}
-	return next ?: first;
-}
-
-/* Among the best paths the one to the port with least to do. */
-static noinline struct mpath_device *
-mpath_least_busy_path(struct mpath_head *head)
-{
-	unsigned int rank, active, best_rank = UINT_MAX, best_active = UINT_MAX;
-	struct mpath_device *path, *best = NULL;
-
-	list_for_each_entry_rcu(path, &head->paths, entry) {
-		if (!mpath_state_is_usable(READ_ONCE(path->state)))
-			continue;
-		rank = mpath_rank(path);
-		active = atomic_read(path->nr_active);
-		if (rank > best_rank ||
-		    (rank == best_rank && active >= best_active))
-			continue;
-		best = path;
-		best_rank = rank;
-		best_active = active;
-	}
-	return best;
+	return mpath_best_path(head, mpath_turn, cursor);
 }
 
 /* What is not the default is not to cost those that take that. */
+static noinline struct mpath_device *
+mpath_least_busy_path(struct mpath_head *head)
+{
+	return mpath_best_path(head, mpath_load, 0);
+}
+
 static noinline struct mpath_device *mpath_select_rr(struct mpath_head *head)
 {
-	unsigned int *cursor = raw_cpu_ptr(head->cursor);
+	unsigned int *cursor = &raw_cpu_ptr(head->cpu)->cursor;
 	struct mpath_device *path;
 
 	/* Should the task move to another CPU here, one turn is out of order. */
@@ -351,16 +348,8 @@ static struct mpath_device *mpath_select(struct mpath_head *head)
 	}
 }
 
-/**
- * mpath_get_path - choose a path and keep it from going away
- * @head: the head
- *
- * Context: any.
- * Return: a path, to be given back with mpath_put_path(), or NULL if none is
- * usable now. The removal of a path waits for it to be given back: whoever
- * needs a path for long keeps the driver's device and gives this back.
- */
-struct mpath_device *mpath_get_path(struct mpath_head *head)
+static __always_inline struct mpath_device *
+__mpath_get_path(struct mpath_head *head)
 {
 	struct mpath_device *path;
 
@@ -372,6 +361,20 @@ struct mpath_device *mpath_get_path(struct mpath_head *head)
 	rcu_read_unlock();
 
 	return path;
+}
+
+/**
+ * mpath_get_path - choose a path and keep it from going away
+ * @head: the head
+ *
+ * Context: any.
+ * Return: a path, to be given back with mpath_put_path(), or NULL if none is
+ * usable now. The removal of a path waits for it to be given back: whoever
+ * needs a path for long keeps the driver's device and gives this back.
+ */
+struct mpath_device *mpath_get_path(struct mpath_head *head)
+{
+	return __mpath_get_path(head);
 }
 EXPORT_SYMBOL_GPL(mpath_get_path);
 
@@ -972,29 +975,105 @@ void mpath_path_done(struct mpath_device *path, struct mpath_done *sum)
 EXPORT_SYMBOL_GPL(mpath_path_done);
 
 /*
- * Clones come from a cache of each CPU, whoever the issuer is, and go back there
- * unless the pool wants its reserve to be filled: others may wait for that.
+ * Clones. What the block layer has to keep bios for a CPU is of no use to those
+ * that end in a softirq, where most do; this is, and knows nothing but clones.
  */
-static struct bio *mpath_alloc_clone(struct mpath_head *head, struct bio *bio,
-				     gfp_t gfp)
+
+static struct bio *mpath_take_idle(struct mpath_head *head)
 {
-	blk_opf_t opf = bio->bi_opf;
+	struct mpath_cpu *cpu;
+	unsigned long flags;
 	struct bio *clone;
 
-	bio->bi_opf |= REQ_ALLOC_CACHE;
-	clone = bio_alloc_clone(NULL, bio, gfp, &head->bio_pool);
-	bio->bi_opf = opf;
-	/* It has the same vectors: if that is one, there is nothing to split. */
-	if (likely(clone))
-		clone->bi_vcnt = bio->bi_vcnt;
+	local_irq_save(flags);
+	cpu = this_cpu_ptr(head->cpu);
+	clone = cpu->idle;
+	if (likely(clone)) {
+		cpu->idle = clone->bi_next;
+		cpu->nr_idle--;
+	}
+	local_irq_restore(flags);
 	return clone;
 }
 
+static bool mpath_keep_idle(struct mpath_head *head, struct bio *clone)
+{
+	struct mpath_cpu *cpu;
+	unsigned long flags;
+	bool kept;
+
+	local_irq_save(flags);
+	cpu = this_cpu_ptr(head->cpu);
+	kept = cpu->nr_idle < MPATH_MAX_IDLE;
+	if (likely(kept)) {
+		clone->bi_next = cpu->idle;
+		cpu->idle = clone;
+		cpu->nr_idle++;
+	}
+	local_irq_restore(flags);
+	return kept;
+}
+
+/* Those of a CPU that has gone offline have waited for this as well. */
+static void mpath_free_idle(struct mpath_head *head)
+{
+	struct mpath_cpu *cpu;
+	struct bio *clone;
+	int i;
+
+	for_each_possible_cpu(i) {
+		cpu = per_cpu_ptr(head->cpu, i);
+		while ((clone = cpu->idle)) {
+			cpu->idle = clone->bi_next;
+			bio_put(clone);
+		}
+	}
+}
+
+/* Make a clone of @bio in memory that has been one of another, and is not now. */
+static int mpath_init_clone(struct bio *clone, struct bio *bio, gfp_t gfp)
+{
+	struct bio_set *pool = clone->bi_pool;
+	int ret = bio_init_clone(NULL, clone, bio, gfp);
+
+	/* That was said to the pool which @bio is from. */
+	clone->bi_opf &= ~REQ_ALLOC_CACHE;
+	clone->bi_pool = pool;
+	clone->bi_private = bio;
+	return ret;
+}
+
+static struct bio *mpath_alloc_clone(struct mpath_head *head, struct bio *bio,
+				     gfp_t gfp)
+{
+	struct bio *clone = mpath_take_idle(head);
+
+	if (likely(clone)) {
+		if (unlikely(mpath_init_clone(clone, bio, gfp))) {
+			bio_put(clone);
+			return NULL;
+		}
+	} else {
+		clone = bio_alloc_clone(NULL, bio, gfp, &head->bio_pool);
+		if (!clone)
+			return NULL;
+		clone->bi_private = bio;
+	}
+	/* It has the same vectors: if that is one, there is nothing to split. */
+	clone->bi_vcnt = bio->bi_vcnt;
+	return clone;
+}
+
+/* The pool comes first if it wants its reserve filled: others may wait for that. */
 static void mpath_free_clone(struct bio *clone)
 {
-	if (unlikely(!mempool_is_saturated(&clone->bi_pool->bio_pool)))
-		clone->bi_opf &= ~REQ_ALLOC_CACHE;
-	bio_put(clone);
+	struct bio_set *pool = clone->bi_pool;
+
+	bio_uninit(clone);
+	if (unlikely(!mempool_is_saturated(&pool->bio_pool)) ||
+	    !mpath_keep_idle(container_of(pool, struct mpath_head, bio_pool),
+			     clone))
+		bio_put(clone);
 }
 
 /* What has no data is a flush, and counts as one, as it does on a path. */
@@ -1006,19 +1085,24 @@ static void mpath_start_acct(struct mpath_io *io, struct bio *bio)
 						       jiffies;
 }
 
-static void mpath_end_acct(struct mpath_io *io, struct bio *bio)
+static noinline void mpath_end_flush_acct(struct mpath_io *io, struct bio *bio)
 {
 	struct block_device *part0 = bio->bi_bdev->bd_disk->part0;
 
-	if (likely(bio_sectors(bio))) {
-		bio_end_io_acct(bio, io->start);
-		return;
-	}
 	part_stat_lock();
 	part_stat_inc(part0, ios[STAT_FLUSH]);
 	part_stat_add(part0, nsecs[STAT_FLUSH],
 		      jiffies_to_nsecs(jiffies - io->start));
 	part_stat_unlock();
+}
+
+static __always_inline void mpath_end_acct(struct mpath_io *io, struct bio *bio)
+{
+	if (likely(bio_sectors(bio)))
+		bdev_end_io_acct(bio->bi_bdev, bio_op(bio), bio_sectors(bio),
+				 io->start);
+	else
+		mpath_end_flush_acct(io, bio);
 }
 
 /* Each I/O ends here, and nearly each from mpath_end_clone(). */
@@ -1241,7 +1325,7 @@ static __always_inline void mpath_submit_io(struct mpath_head *head,
 	do {
 		/* before the states are read; pairs with mpath_changed() */
 		generation = smp_load_acquire(&head->generation);
-		path = mpath_get_path(head);
+		path = __mpath_get_path(head);
 		if (likely(path)) {
 			mpath_send(path, io);
 			return;
@@ -1259,7 +1343,6 @@ static struct mpath_io *mpath_alloc_io(struct mpath_head *head, struct bio *bio)
 	if (unlikely(!clone))
 		return NULL;
 
-	clone->bi_private = bio;
 	io = mpath_clone_to_io(clone);
 	io->path = NULL;
 	io->tries = 0;
@@ -1319,17 +1402,12 @@ EXPORT_SYMBOL_GPL(mpath_submit_bio);
  */
 static int mpath_renew_clone(struct mpath_io *io)
 {
-	struct bio *clone = &io->clone, *bio = clone->bi_private;
-	blk_opf_t cached = clone->bi_opf & REQ_ALLOC_CACHE;
-	struct bio_set *pool = clone->bi_pool;
+	struct bio *clone = &io->clone;
 	int ret;
 
 	bio_uninit(clone);
-	ret = bio_init_clone(NULL, clone, bio, GFP_NOIO);
-	clone->bi_opf &= ~(REQ_NOWAIT | REQ_ALLOC_CACHE);
-	clone->bi_opf |= cached;
-	clone->bi_pool = pool;
-	clone->bi_private = bio;
+	ret = mpath_init_clone(clone, clone->bi_private, GFP_NOIO);
+	clone->bi_opf &= ~REQ_NOWAIT;
 	return ret;
 }
 
@@ -2573,23 +2651,22 @@ int mpath_head_init(struct mpath_head *head, const struct mpath_head_ops *ops,
 				     GFP_KERNEL);
 	if (!head->current_path)
 		return ret;
-	head->cursor = alloc_percpu(unsigned int);
-	if (!head->cursor)
+	head->cpu = alloc_percpu(struct mpath_cpu);
+	if (!head->cpu)
 		goto free_current;
 	/*
-	 * No pool for protection information: mpath_renew_clone() makes it anew
-	 * while the clone belongs to no pool.
+	 * No pool for protection information: mpath_init_clone() makes it while
+	 * the clone belongs to no pool.
 	 */
 	ret = bioset_init(&head->bio_pool, MPATH_BIO_POOL_SIZE,
-			  offsetof(struct mpath_io, clone),
-			  BIOSET_PERCPU_CACHE);
+			  offsetof(struct mpath_io, clone), 0);
 	if (ret)
-		goto free_cursor;
+		goto free_cpu;
 	head->ops = ops;
 	return 0;
 
-free_cursor:
-	free_percpu(head->cursor);
+free_cpu:
+	free_percpu(head->cpu);
 free_current:
 	kfree(head->current_path);
 	return ret;
@@ -2600,7 +2677,7 @@ EXPORT_SYMBOL_GPL(mpath_head_init);
  * mpath_head_exit - take down what mpath_head_init() has made
  * @head: a head that is being released
  *
- * Every clone is back in the pool by now. One on a path keeps mpath_leave()
+ * No clone is in use by now. One on a path keeps mpath_leave()
  * from returning; what was parked until then has been ended before the member's
  * reference is dropped; and a submitter that finds no path is waited for when
  * the disk's queue is frozen, in del_gendisk().
@@ -2611,8 +2688,9 @@ void mpath_head_exit(struct mpath_head *head)
 {
 	cancel_work_sync(&head->event_work);
 	cancel_delayed_work_sync(&head->requeue_work);
+	mpath_free_idle(head);
 	bioset_exit(&head->bio_pool);
-	free_percpu(head->cursor);
+	free_percpu(head->cpu);
 	kfree(head->current_path);
 	ida_destroy(&head->indices);
 	mutex_destroy(&head->mutex);

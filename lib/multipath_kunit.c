@@ -1343,7 +1343,6 @@ static struct mpath_io *mpath_kunit_io(struct kunit *test, unsigned int nr,
 
 	clone = mpath_alloc_clone(ctx->head, bio, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, clone);
-	clone->bi_private = bio;
 	io = mpath_clone_to_io(clone);
 	io->path = NULL;
 	io->tries = 0;
@@ -1838,8 +1837,7 @@ static void mpath_kunit_renewed_clone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, clone->bi_iter.bi_size, 8192);
 	KUNIT_EXPECT_EQ(test, clone->bi_ioprio, bio->bi_ioprio);
 	KUNIT_EXPECT_EQ(test, (__force u32)clone->bi_opf,
-			(__force u32)(REQ_OP_WRITE | REQ_SYNC | REQ_FUA |
-				      REQ_ALLOC_CACHE));
+			(__force u32)(REQ_OP_WRITE | REQ_SYNC | REQ_FUA));
 	KUNIT_EXPECT_FALSE(test, bio_flagged(clone, BIO_REMAPPED));
 	KUNIT_EXPECT_PTR_EQ(test, clone->bi_pool, pool);
 	KUNIT_EXPECT_PTR_EQ(test, clone->bi_private, (void *)bio);
@@ -1859,7 +1857,68 @@ static void *mpath_kunit_no_element(gfp_t gfp, void *pool_data)
 	return NULL;
 }
 
-/* B14: clones are kept in a cache, but not while the pool lacks some. */
+/* A clone is used again, and as new. */
+static void mpath_kunit_idle(struct kunit *test)
+{
+	struct mpath_kunit *ctx = test->priv;
+	struct bio_set *pool = &ctx->head->bio_pool;
+	struct mpath_io *io, *again;
+	struct mpath_cpu *cpu;
+	struct bio *clone;
+
+	/* so that it is this CPU's all along */
+	migrate_disable();
+	cpu = raw_cpu_ptr(ctx->head->cpu);
+	io = mpath_kunit_io(test, 0, REQ_OP_WRITE | REQ_FUA);
+	KUNIT_EXPECT_PTR_EQ(test, cpu->idle, NULL);
+	clone = &io->clone;
+	clone->bi_status = BLK_STS_MEDIUM;
+	clone->bi_iter.bi_size = 512;
+	bio_set_flag(clone, BIO_REMAPPED);
+	mpath_end_io(io, BLK_STS_OK);
+	KUNIT_EXPECT_EQ(test, ctx->bios[0]->ended, 1);
+	KUNIT_EXPECT_PTR_EQ(test, cpu->idle, clone);
+	KUNIT_EXPECT_EQ(test, cpu->nr_idle, 1);
+
+	/* The issuer's own pool may have a cache; this one has none. */
+	again = mpath_kunit_io(test, 1, REQ_OP_READ | REQ_ALLOC_CACHE);
+	KUNIT_EXPECT_PTR_EQ(test, again, io);
+	KUNIT_EXPECT_EQ(test, cpu->nr_idle, 0);
+	KUNIT_EXPECT_PTR_EQ(test, cpu->idle, NULL);
+	KUNIT_EXPECT_PTR_EQ(test, clone->bi_pool, pool);
+	KUNIT_EXPECT_PTR_EQ(test, clone->bi_private, (void *)&ctx->bios[1]->bio);
+	KUNIT_EXPECT_EQ(test, (__force u32)clone->bi_opf, (__force u32)REQ_OP_READ);
+	KUNIT_EXPECT_EQ(test, blk_status_to_errno(clone->bi_status), 0);
+	KUNIT_EXPECT_EQ(test, clone->bi_iter.bi_size, 0);
+	KUNIT_EXPECT_FALSE(test, bio_flagged(clone, BIO_REMAPPED));
+	mpath_end_io(again, BLK_STS_OK);
+	migrate_enable();
+}
+
+/* ... but not any number is kept. */
+static void mpath_kunit_many_idle(struct kunit *test)
+{
+	struct mpath_kunit *ctx = test->priv;
+	struct mpath_cpu *cpu;
+	struct mpath_io *io;
+	struct bio *clone;
+
+	migrate_disable();
+	cpu = raw_cpu_ptr(ctx->head->cpu);
+	io = mpath_kunit_io(test, 0, REQ_OP_READ);
+	clone = &mpath_kunit_io(test, 1, REQ_OP_READ)->clone;
+	cpu->nr_idle = MPATH_MAX_IDLE - 1;
+	mpath_end_io(io, BLK_STS_OK);
+	KUNIT_EXPECT_PTR_EQ(test, cpu->idle, &io->clone);
+	KUNIT_EXPECT_EQ(test, cpu->nr_idle, MPATH_MAX_IDLE);
+	mpath_end_io(mpath_clone_to_io(clone), BLK_STS_OK);
+	KUNIT_EXPECT_PTR_EQ(test, cpu->idle, &io->clone);
+	KUNIT_EXPECT_EQ(test, cpu->nr_idle, MPATH_MAX_IDLE);
+	KUNIT_EXPECT_PTR_EQ(test, io->clone.bi_next, NULL);
+	migrate_enable();
+}
+
+/* B14: clones are kept for others, but not while the pool lacks some. */
 static void mpath_kunit_reserve_first(struct kunit *test)
 {
 	struct mpath_kunit *ctx = test->priv;
@@ -2319,6 +2378,8 @@ static struct kunit_case mpath_kunit_cases[] = {
 	KUNIT_CASE(mpath_kunit_change_wakes),
 	KUNIT_CASE(mpath_kunit_parked_keep_order),
 	KUNIT_CASE(mpath_kunit_renewed_clone),
+	KUNIT_CASE(mpath_kunit_idle),
+	KUNIT_CASE(mpath_kunit_many_idle),
 	KUNIT_CASE(mpath_kunit_reserve_first),
 	KUNIT_CASE(mpath_kunit_no_clone),
 	KUNIT_CASE(mpath_kunit_still_fits),

@@ -698,13 +698,13 @@ static bool scsi_mpath_is_stuck(struct scsi_device *sdev)
 	       scsi_host_in_recovery(sdev->host);
 }
 
-/* There is no use in waiting here for whoever can go elsewhere. */
+/*
+ * There is no use in waiting here for whoever can go elsewhere. Of a device that is
+ * stuck the path has been told, or is being told and lets its queue run again then.
+ */
 static bool scsi_mpath_is_left(struct scsi_device *sdev)
 {
-	struct mpath_device *path = &sdev->scsi_mpath_dev->path;
-
-	return !mpath_state_is_usable(READ_ONCE(path->state)) ||
-	       scsi_mpath_is_stuck(sdev);
+	return !mpath_state_is_usable(READ_ONCE(sdev->scsi_mpath_dev->path.state));
 }
 
 /**

@@ -24,6 +24,7 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+struct mpath_cpu;
 struct mpath_device;
 struct mpath_head;
 struct mpath_test;
@@ -311,10 +312,10 @@ struct mpath_device {
  * @stacked: features of its queue as the paths would have them; under @mutex
  * @write_cache: a path has said that there is a volatile write cache, and none that
  *	there is none any more; under @mutex
- * @bio_pool: the clones
+ * @bio_pool: where clones are from, with a reserve
  * @iopolicy: &enum mpath_iopolicy
  * @current_path: per node, the path that numa last chose
- * @cursor: per CPU, index of the path that round-robin last chose
+ * @cpu: what there is for each CPU
  * @generation: counts changes of @paths and of its members' states
  * @mutex: membership, life, limits and capacity; may be held for long, but
  *	never across I/O or del_gendisk()
@@ -365,7 +366,7 @@ struct mpath_head {
 	struct bio_set		bio_pool;
 	enum mpath_iopolicy	iopolicy;
 	struct mpath_device __rcu **current_path;
-	unsigned int __percpu	*cursor;
+	struct mpath_cpu __percpu *cpu;
 	unsigned int		generation;
 
 	struct mutex		mutex; /* members, life, limits */
