@@ -35,12 +35,28 @@ lock() {
 
 # need PACKAGE...: install by apt those that are missing.
 need() {
-	local p missing=()
+	local missing fd
 
+	find_missing "$@"
+	((${#missing[@]})) || return 0
+	# Others may be at it.
+	exec {fd}>"$build/.lock-apt"
+	flock "$fd"
+	find_missing "$@"
+	((!${#missing[@]})) || install_missing
+	exec {fd}>&-
+}
+
+find_missing() {
+	local p
+
+	missing=()
 	for p; do
 		[[ $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) == installed ]] || missing+=("$p")
 	done
-	((${#missing[@]})) || return 0
+}
+
+install_missing() {
 	# A step has no terminal that sudo could ask for the password, so sudo is
 	# around all of it.
 	if ((EUID)); then
