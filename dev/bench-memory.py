@@ -92,7 +92,7 @@ def main():
         "page for tests": (4096, 0),
     }
     # MPATH_MAX_IDLE of lib/multipath.c
-    cached = 128 * clone
+    cached = 32 * clone
 
     with open(f"{directory}/memory.txt", "w") as txt:
         for title, parts, name in (
@@ -109,7 +109,7 @@ def main():
         for cpus in CPUS:
             print(f"memory.head_cache.{cpus}\t{cached * cpus}\tbytes at most")
         print(f"A clone takes {clone} bytes. Those of a disk that a CPU has had on their way at once stay\n"
-              f"with this CPU, up to 128.\n", file=txt)
+              f"with this CPU, up to 32.\n", file=txt)
         print(size.layout("mpath_head", "mpath_device", "mpath_io", "mpath_cpu"), file=txt)
 
 

@@ -86,8 +86,8 @@
 #define MPATH_MEMORY_TIME	msecs_to_jiffies(100)
 
 #define MPATH_BIO_POOL_SIZE	16
-/* Clones that a CPU keeps for the next bios of a disk: what its paths may carry. */
-#define MPATH_MAX_IDLE		128
+/* Clones that a CPU keeps for the next bios of a disk: as many as may end at once. */
+#define MPATH_MAX_IDLE		32
 
 /* Bounded so that the time in jiffies stays far from wrapping on 32 bit. */
 #define MPATH_REMOVAL_SECS_MAX	(24 * 60 * 60)
@@ -336,7 +336,8 @@ static struct mpath_device *mpath_select_numa(struct mpath_head *head)
 	return mpath_choose_numa(head, node);
 }
 
-static struct mpath_device *mpath_select(struct mpath_head *head)
+static __always_inline struct mpath_device *
+mpath_select(struct mpath_head *head)
 {
 	switch (READ_ONCE(head->iopolicy)) {
 	case MPATH_IOPOLICY_RR:
@@ -1065,7 +1066,7 @@ static struct bio *mpath_alloc_clone(struct mpath_head *head, struct bio *bio,
 }
 
 /* The pool comes first if it wants its reserve filled: others may wait for that. */
-static void mpath_free_clone(struct bio *clone)
+static __always_inline void mpath_free_clone(struct bio *clone)
 {
 	struct bio_set *pool = clone->bi_pool;
 

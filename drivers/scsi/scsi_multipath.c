@@ -699,12 +699,15 @@ static bool scsi_mpath_is_stuck(struct scsi_device *sdev)
 }
 
 /*
- * There is no use in waiting here for whoever can go elsewhere. Of a device that is
- * stuck the path has been told, or is being told and lets its queue run again then.
+ * There is no use in waiting here for whoever can go elsewhere. Of a host that is
+ * being reset by a user nobody tells the path: what is turned down does.
  */
 static bool scsi_mpath_is_left(struct scsi_device *sdev)
 {
-	return !mpath_state_is_usable(READ_ONCE(sdev->scsi_mpath_dev->path.state));
+	struct mpath_device *path = &sdev->scsi_mpath_dev->path;
+
+	return !mpath_state_is_usable(READ_ONCE(path->state)) ||
+	       scsi_mpath_is_stuck(sdev);
 }
 
 /**

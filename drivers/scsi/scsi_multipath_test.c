@@ -480,12 +480,13 @@ static void scsi_mpath_test_queue_check(struct kunit *test,
 
 	KUNIT_EXPECT_EQ(test, scsi_mpath_keep_running(sdev), smdev->member);
 	KUNIT_EXPECT_EQ(test, scsi_mpath_budget(sdev),
-			smdev->member && !usable ? SCSI_MPATH_NO_BUDGET : -1);
+			smdev->member && (blocked || !usable) ?
+			SCSI_MPATH_NO_BUDGET : -1);
 	for (i = 0; i < ARRAY_SIZE(scsi_mpath_test_origins); i++) {
 		const struct scsi_mpath_test_origin *o =
 			&scsi_mpath_test_origins[i];
-		bool down = smdev->member && !usable && o->fails_fast &&
-			    (blocked || o->clone);
+		bool down = smdev->member && o->fails_fast &&
+			    (blocked || (o->clone && !usable));
 
 		scsi_mpath_test_set_origin(tcmnd, i);
 		tcmnd->scmd.budget_token = 0;
