@@ -86,11 +86,16 @@ iscsi_portal() {
 	echo 1 >"$tpg/enable"
 }
 
+# With all debugging, a machine that has other things to do takes more than ten
+# seconds for a login. One that is given up is begun anew, and takes as long.
+iscsi_login_timeout=5
+[[ ! -e /proc/lockdep ]] || iscsi_login_timeout=30
+
 # It notices after some 3 s that there is no answer.
 iscsi_quick=(
 	'node.conn[0].timeo.noop_out_interval' 1
 	'node.conn[0].timeo.noop_out_timeout' 2
-	'node.conn[0].timeo.login_timeout' 5
+	'node.conn[0].timeo.login_timeout' "$iscsi_login_timeout"
 )
 
 # iscsi_node_new NUMBER [NAME VALUE]...: what the initiator has to know of the

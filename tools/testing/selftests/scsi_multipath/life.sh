@@ -146,7 +146,7 @@ t_numbers() {
 t_refs() {
 	local i n=100 refs before
 
-	[[ ! -e /proc/lockdep ]] || n=20
+	[[ ! -e /proc/lockdep ]] || n=8
 	before=$(sd_refs)
 	delay 600
 	for ((i = 1; i <= n; i++)); do

@@ -1437,7 +1437,7 @@ rig_torture() {
 iscsi_patient=(
 	'node.conn[0].timeo.noop_out_interval' 5
 	'node.conn[0].timeo.noop_out_timeout' 15
-	'node.conn[0].timeo.login_timeout' 15
+	'node.conn[0].timeo.login_timeout' 30
 )
 
 iscsi_disk() {
