@@ -5,7 +5,7 @@
 #
 # guest-kernel: lean
 # guest-append: scsi_mod.multipath=on
-# guest-debug: t_rounds|t_kmemleak
+# guest-debug: t_kmemleak
 # guest-timeout: 1100
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317

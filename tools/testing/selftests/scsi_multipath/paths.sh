@@ -5,7 +5,7 @@
 #
 # guest-kernel: lean
 # guest-append: scsi_mod.multipath=on
-# guest-debug: t_link|t_all_but_one|t_timeout
+# guest-debug: t_all_but_one|t_timeout
 # guest-timeout: 900
 
 # shellcheck disable=SC2005,SC2012,SC2034,SC2046,SC2086,SC2119,SC2317
