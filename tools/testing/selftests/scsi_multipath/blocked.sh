@@ -120,7 +120,7 @@ t_blocked() {
 	local start n
 
 	paths
-	iscsi_wait_for 1 120
+	iscsi_wait_for 1 600
 	# What is beyond the depth waits in the queue.
 	echo 1 >"$(sdev "$h1")/queue_depth"
 	fio_start
