@@ -12,6 +12,7 @@ of sysfs, is not in it; "scale" measures all.
 """
 
 import math
+import pathlib
 import re
 import subprocess
 import sys
@@ -33,6 +34,12 @@ def compile_with_types(build, directory, source):
 
 def pahole(*arguments):
     return subprocess.run(("pahole",) + arguments, check=True, capture_output=True, text=True).stdout
+
+
+def most_idle():
+    """How many clones of a disk a CPU keeps."""
+    source = pathlib.Path(__file__).parents[1] / "lib/multipath.c"
+    return int(re.search(r"^#define MPATH_MAX_IDLE\s+(\d+)$", source.read_text(), re.M).group(1))
 
 
 def kmalloc(size):
@@ -91,8 +98,7 @@ def main():
         "what it has done": (0, size["mpath_done"]),
         "page for tests": (4096, 0),
     }
-    # MPATH_MAX_IDLE of lib/multipath.c
-    cached = 32 * clone
+    cached = most_idle() * clone
 
     with open(f"{directory}/memory.txt", "w") as txt:
         for title, parts, name in (
@@ -108,8 +114,8 @@ def main():
                 print(f"memory.{name}.{cpus}\t{once + each * cpus}\tbytes")
         for cpus in CPUS:
             print(f"memory.head_cache.{cpus}\t{cached * cpus}\tbytes at most")
-        print(f"A clone takes {clone} bytes. Those of a disk that a CPU has had on their way at once stay\n"
-              f"with this CPU, up to 32.\n", file=txt)
+        print(f"A clone takes {clone} bytes. Of those that have ended on a CPU it keeps up to {most_idle()}\n"
+              f"of a disk.\n", file=txt)
         print(size.layout("mpath_head", "mpath_device", "mpath_io", "mpath_cpu"), file=txt)
 
 
